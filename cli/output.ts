@@ -1,0 +1,24 @@
+import { ClmexError } from '../core/errors.js';
+
+/** Wrong use exits with 2, everything else that fails with 1. */
+const WRONG_USE = new Set<string>(['invalid-argument', 'invalid-config']);
+
+/** Prints one JSON document to stdout, or the text for people where `--json` was not asked for. */
+export function printResult(json: boolean, result: unknown, text: () => string): void {
+  process.stdout.write(`${json ? JSON.stringify(result, null, 2) : text()}\n`);
+}
+
+/** A line for people on stderr; rewritten in place on a terminal, so that progress does not scroll. */
+export function progress(line: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${line}`);
+  else process.stderr.write(`${line}\n`);
+}
+
+export function reportFailure(error: unknown): number {
+  if (error instanceof ClmexError) {
+    process.stderr.write(`clmex: ${error.message}\n`);
+    return WRONG_USE.has(error.code) ? 2 : 1;
+  }
+  process.stderr.write(`clmex: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  return 1;
+}
