@@ -54,7 +54,8 @@ function describe(message: string, { field, value, allowed }: ErrorDetails): str
 function shorten(value: unknown): string {
   let text: string;
   try {
-    text = typeof value === 'string' ? `'${value}'` : (JSON.stringify(value) ?? String(value));
+    const json = JSON.stringify(value) as string | undefined; // undefined for functions and symbols
+    text = json ?? String(value);
   } catch {
     text = String(value);
   }
