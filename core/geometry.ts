@@ -1,6 +1,16 @@
 /** Small fixed-size linear algebra on plain arrays: 3-vectors and row-major 3 × 3 matrices. */
 export type Vec3 = readonly [number, number, number];
-export type Mat3 = readonly [number, number, number, number, number, number, number, number, number];
+export type Mat3 = readonly [
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+  number,
+];
 
 export const IDENTITY3: Mat3 = [1, 0, 0, 0, 1, 0, 0, 0, 1];
 

@@ -49,13 +49,7 @@ export interface Frame extends RawFrame {
 
 /** Why a camera has no frame in a set. */
 export type MissingReason =
-  | 'not-started'
-  | 'late'
-  | 'dropped'
-  | 'out-of-tolerance'
-  | 'silent'
-  | 'disconnected'
-  | 'ended';
+  'not-started' | 'late' | 'dropped' | 'out-of-tolerance' | 'silent' | 'disconnected' | 'ended';
 
 /** Why a frame never became part of a set. */
 export type DropReason =
