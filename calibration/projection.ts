@@ -22,7 +22,7 @@ export function distort(
   ];
 }
 
-const UNDISTORT_STEPS = 20;
+const UNDISTORT_STEPS = 100;
 
 /** Inverse of {@link distort} by fixed-point iteration, as OpenCV's undistortPoints does it. */
 export function undistort(point: Point2, distortion: CameraCalibration['distortion']): Point2 {

@@ -62,3 +62,29 @@ export function rotationFromVector(v: Vec3): Mat3 {
     t * x * z - s * y, t * y * z + s * x, t * z * z + c,
   ]; // prettier-ignore
 }
+
+/** Angle in degrees of the rotation that takes `a` to `b`. */
+export function rotationAngleDeg(a: Mat3, b: Mat3): number {
+  let trace = 0;
+  for (let i = 0; i < 9; i++) trace += a[i]! * b[i]!;
+  return toDegrees(Math.acos(Math.min(1, Math.max(-1, (trace - 1) / 2))));
+}
+
+/**
+ * The rotation nearest to a sum of rotations: Newton's iteration for the polar factor,
+ * M ← (M + M⁻ᵀ) / 2 (Higham 1986). Undefined where the sum is (nearly) singular.
+ */
+export function nearestRotation(sum: Mat3): Mat3 | undefined {
+  let m = sum;
+  for (let step = 0; step < 30; step++) {
+    const [a, b, c]: Vec3[] = [[m[0], m[1], m[2]], [m[3], m[4], m[5]], [m[6], m[7], m[8]]]; // prettier-ignore
+    const determinant = dot(a!, cross(b!, c!));
+    if (!(determinant > 1e-9)) return undefined;
+    const cofactors = [...cross(b!, c!), ...cross(c!, a!), ...cross(a!, b!)];
+    const next = m.map((value, i) => (value + cofactors[i]! / determinant) / 2) as unknown as Mat3;
+    const change = next.reduce((most, value, i) => Math.max(most, Math.abs(value - m[i]!)), 0);
+    m = next;
+    if (change < 1e-12) break;
+  }
+  return m;
+}
