@@ -4,6 +4,8 @@
  * without a suffix are metres. Camera axes follow OpenCV: x right, y down, z forward.
  */
 
+import type { Mat3, Vec3 } from './geometry.js';
+
 /** The seven labels of the shipped model, in the order of every score vector. */
 export const EXPRESSION_LABELS = [
   'neutral',
@@ -94,6 +96,12 @@ export interface HeadPose {
   readonly rollDeg: number;
 }
 
+/** A head's place: rotation head to frame, position of the head origin in metres. */
+export interface Head {
+  readonly rotation: Mat3;
+  readonly position: Vec3;
+}
+
 /** One face in one camera's frame. Plain data, so that it crosses threads. */
 export interface Face {
   readonly cameraId: string;
@@ -110,7 +118,7 @@ export interface Face {
    * Metric head in this camera: rotation (row-major 3 × 3, head to camera; head axes x to the
    * person's left, y up, z out of the face) and the head origin's position in metres.
    */
-  readonly head: { readonly rotation: readonly number[]; readonly position: readonly number[] };
+  readonly head: Head;
   /** 0–1: how much this view can be trusted (size, blur, pose, presence, cut by the border). */
   readonly quality: number;
   /** Aligned grey crop for the encoder, row-major uint8, side given by the model's crop spec. */
@@ -125,7 +133,7 @@ export interface ViewGroup {
   readonly atMs: number;
   readonly faces: readonly Face[];
   /** In the rig's world frame, where the rig is calibrated. */
-  readonly head?: { readonly rotation: readonly number[]; readonly position: readonly number[] };
+  readonly head?: Head;
 }
 
 /** One unit vector a view. */

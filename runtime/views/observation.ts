@@ -39,7 +39,7 @@ export interface Observation {
 
 export function observe(face: Face, { rotation, translation }: Placement): Observation {
   const toWorld = transpose(rotation);
-  const head = face.head.position as unknown as Vec3;
+  const head = face.head.position;
   return {
     face,
     ray: {
@@ -48,7 +48,7 @@ export function observe(face: Face, { rotation, translation }: Placement): Obser
     },
     depth: norm(head),
     position: apply(toWorld, subtract(head, translation)),
-    rotation: multiply(toWorld, face.head.rotation as unknown as Mat3),
+    rotation: multiply(toWorld, face.head.rotation),
   };
 }
 

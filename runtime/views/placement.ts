@@ -84,10 +84,7 @@ export class SelfPlacement {
 }
 
 function opinionOf(a: Face, b: Face): Opinion {
-  const rotation = multiply(
-    a.head.rotation as unknown as Mat3,
-    transpose(b.head.rotation as unknown as Mat3),
-  );
+  const rotation = multiply(a.head.rotation, transpose(b.head.rotation));
   const [pa, pb] = [a.head.position, b.head.position];
   return {
     rotation,
