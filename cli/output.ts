@@ -19,6 +19,8 @@ export function reportFailure(error: unknown): number {
     process.stderr.write(`clmex: ${error.message}\n`);
     return WRONG_USE.has(error.code) ? 2 : 1;
   }
-  process.stderr.write(`clmex: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `clmex: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   return 1;
 }

@@ -1,0 +1,38 @@
+import { parentPort, workerData } from 'node:worker_threads';
+import { ClmexError } from '../../core/errors.js';
+import type { Inference, InferenceOptions } from './inference.js';
+import { LocalInference } from './local.js';
+import { READY, type Failure, type Reply, type Request } from './thread.js';
+
+const port = parentPort;
+if (port === null) throw new Error('runs as a worker thread only');
+const send = (reply: Reply): void => port.postMessage(reply);
+
+function failureOf(error: unknown): Failure {
+  if (error instanceof ClmexError) return { code: error.code, message: error.message };
+  return { code: 'engine-failed', message: error instanceof Error ? error.message : String(error) };
+}
+
+async function answer(inference: Inference, request: Request): Promise<unknown> {
+  switch (request.kind) {
+    case 'faces':
+      return inference.faces(request.frames);
+    case 'embed':
+      return inference.embed(request.crops);
+    case 'close':
+      return inference.close();
+  }
+}
+
+try {
+  const inference = await LocalInference.load(workerData as InferenceOptions);
+  port.on('message', (request: Request) => {
+    answer(inference, request).then(
+      (result) => send({ id: request.id, result }),
+      (error: unknown) => send({ id: request.id, failure: failureOf(error) }),
+    );
+  });
+  send({ id: READY, result: inference.info });
+} catch (error) {
+  send({ id: READY, failure: failureOf(error) });
+}
