@@ -1,0 +1,7 @@
+/** Everything that runs the encoder. Training parts (contrastive, formats/tfjs) are imported by file. */
+export { DEFAULT_CROP, type CropSpec } from './crop.js';
+export type { FusionView, Head } from './fusion.js';
+export type { Graph } from './graph.js';
+export type { Manifest } from './manifest.js';
+export { withPrior, type FuseOptions, type FusedScores, type Model } from './model.js';
+export { loadModel, saveModel, type ModelDescription } from './package.js';

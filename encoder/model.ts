@@ -1,0 +1,83 @@
+import { ClmexError } from '../core/errors.js';
+import {
+  fuseViews,
+  temperatureFor,
+  toProbabilities,
+  type FusionView,
+  type Head,
+} from './fusion.js';
+import type { Graph } from './graph.js';
+import type { Manifest } from './manifest.js';
+import { cropNormalizer } from './normalize.js';
+
+export interface FuseOptions {
+  /** Share of each label at this site instead of the manifest's; positive, sums to 1. */
+  readonly prior?: readonly number[] | undefined;
+}
+
+export interface FusedScores {
+  /** Calibrated probability a label, in the manifest's order. */
+  readonly probabilities: number[];
+  /** Share of each view in the score; sums to 1. */
+  readonly weights: number[];
+}
+
+/** A loaded model package: the network as a graph, and what stands before and behind it. */
+export interface Model {
+  readonly manifest: Manifest;
+  readonly graph: Graph;
+  readonly head: Head;
+  /** @param crop size² grey bytes. @param out size² numbers, the network's input. */
+  normalize(crop: Uint8Array, out: Float32Array): void;
+  /**
+   * @param embeddings unit vectors of the views of one person at one instant, at least one.
+   * @throws ClmexError `invalid-argument` without views, or with a prior that is none.
+   */
+  fuse(
+    embeddings: readonly Float32Array[],
+    views: readonly FusionView[],
+    options?: FuseOptions,
+  ): FusedScores;
+}
+
+export function createModel(manifest: Manifest, graph: Graph, head: Head): Model {
+  return {
+    manifest,
+    graph,
+    head,
+    normalize: cropNormalizer(manifest.crop.size, manifest.crop.mask),
+    fuse: (embeddings, views, { prior = manifest.prior } = {}) => {
+      requirePrior(prior, manifest.labels);
+      const { logits, weights } = fuseViews(head, embeddings, views);
+      const temperature = temperatureFor(manifest.temperatures, embeddings.length);
+      return {
+        probabilities: toProbabilities(logits, temperature, prior, manifest.prior),
+        weights,
+      };
+    },
+  };
+}
+
+/** The same model for a site where the labels have other shares. */
+export function withPrior(model: Model, prior: readonly number[]): Model {
+  requirePrior(prior, model.manifest.labels);
+  return {
+    ...model,
+    fuse: (embeddings, views, options) => model.fuse(embeddings, views, { prior, ...options }),
+  };
+}
+
+function requirePrior(prior: readonly number[], labels: readonly string[]): void {
+  const sum = prior.reduce((total, share) => total + share, 0);
+  if (
+    prior.length === labels.length &&
+    prior.every((share) => share > 0) &&
+    Math.abs(sum - 1) < 1e-3
+  )
+    return;
+  throw new ClmexError('invalid-argument', 'is no prior over the labels', {
+    field: 'prior',
+    value: prior,
+    allowed: `${labels.length} positive numbers that sum to 1, for ${labels.join(', ')}`,
+  });
+}
