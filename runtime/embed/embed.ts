@@ -22,7 +22,8 @@ export class EmbedStage {
     if (crops.length === 0) return [];
     const { size } = this.#model.manifest.crop;
     const area = size * size;
-    if (this.#batch.length < crops.length * area) this.#batch = new Float32Array(crops.length * area);
+    if (this.#batch.length < crops.length * area)
+      this.#batch = new Float32Array(crops.length * area);
     const data = this.#batch.subarray(0, crops.length * area);
     for (const [i, crop] of crops.entries()) {
       this.#model.normalize(crop, data.subarray(i * area, (i + 1) * area));

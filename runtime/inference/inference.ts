@@ -4,6 +4,18 @@ import type { Face, Frame } from '../../core/types.js';
 /** What a frame needs to carry to the faces stage; pixels stay in shared memory. */
 export type FramePixels = Pick<Frame, 'cameraId' | 'capturedAtMs' | 'width' | 'height' | 'pixels'>;
 
+/** Where a head known from other cameras must be in this one: try the landmark model there. */
+export interface FaceSeed {
+  readonly cameraId: string;
+  /** Centre of the face in pixels of the upright frame. */
+  readonly x: number;
+  readonly y: number;
+  /** Height of the face from chin to forehead, pixels. */
+  readonly sizePx: number;
+  /** As in HeadPose. */
+  readonly rollDeg: number;
+}
+
 export interface InferenceOptions {
   readonly engine: { readonly kind: 'onnxruntime'; readonly threads: number };
   /** Model package directory. */
@@ -26,9 +38,8 @@ export interface InferenceInfo {
 /** The two stages that run networks, wherever they run. Calls are answered in order. */
 export interface Inference {
   readonly info: InferenceInfo;
-  faces(frames: readonly FramePixels[]): Promise<Face[]>;
+  faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]>;
   /** One unit vector a crop. */
   embed(crops: readonly Uint8Array[]): Promise<Float32Array[]>;
-  /** Called once more after a failure it reports here; nothing runs afterwards. */
   close(): Promise<void>;
 }

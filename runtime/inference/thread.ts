@@ -1,10 +1,21 @@
 import { Worker } from 'node:worker_threads';
 import { ClmexError, type ErrorCode } from '../../core/errors.js';
 import type { Face } from '../../core/types.js';
-import type { FramePixels, Inference, InferenceInfo, InferenceOptions } from './inference.js';
+import type {
+  FaceSeed,
+  FramePixels,
+  Inference,
+  InferenceInfo,
+  InferenceOptions,
+} from './inference.js';
 
 export type Request =
-  | { readonly id: number; readonly kind: 'faces'; readonly frames: readonly FramePixels[] }
+  | {
+      readonly id: number;
+      readonly kind: 'faces';
+      readonly frames: readonly FramePixels[];
+      readonly seeds: readonly FaceSeed[];
+    }
   | { readonly id: number; readonly kind: 'embed'; readonly crops: readonly Uint8Array[] }
   | { readonly id: number; readonly kind: 'close' };
 
@@ -57,11 +68,11 @@ export class InferenceThread implements Inference {
     return this.#info;
   }
 
-  faces(frames: readonly FramePixels[]): Promise<Face[]> {
+  faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]> {
     const pixels = frames.map(({ cameraId, capturedAtMs, width, height, pixels }) => ({
       cameraId, capturedAtMs, width, height, pixels,
     })); // prettier-ignore
-    return this.#ask({ id: this.#next++, kind: 'faces', frames: pixels }) as Promise<Face[]>;
+    return this.#ask({ id: this.#next++, kind: 'faces', frames: pixels, seeds }) as Promise<Face[]>;
   }
 
   embed(crops: readonly Uint8Array[]): Promise<Float32Array[]> {

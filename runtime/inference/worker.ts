@@ -16,7 +16,7 @@ function failureOf(error: unknown): Failure {
 async function answer(inference: Inference, request: Request): Promise<unknown> {
   switch (request.kind) {
     case 'faces':
-      return inference.faces(request.frames);
+      return inference.faces(request.frames, request.seeds);
     case 'embed':
       return inference.embed(request.crops);
     case 'close':

@@ -1,0 +1,207 @@
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { z } from 'zod';
+import { ClmexError } from '../core/errors.js';
+import { sourceSchema } from './camera/config.js';
+import { streamSchema } from './stream/config.js';
+import { syncSchema } from './sync/config.js';
+
+const id = z
+  .string()
+  .regex(/^[\w.-]{1,64}$/, 'must be 1–64 letters, digits, dots, dashes or underscores');
+
+const cameraSchema = z
+  .strictObject({
+    id: id.describe('Name of the camera in scores, status and recordings.'),
+    source: sourceSchema,
+    rotate: z
+      .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)])
+      .default(0)
+      .describe('Quarter turns clockwise that bring the picture upright.'),
+  })
+  .describe('One camera.');
+
+const facesSchema = z.strictObject({
+  detector: z.enum(['auto', 'short', 'full']).default('auto')
+    .describe('short: faces up to 2 m; full: up to 5 m; auto: picks per camera.'), // prettier-ignore
+  landmarks: z.string().optional()
+    .describe('A face_landmarker.task file for 478 points and blendshapes instead of 468 points.'), // prettier-ignore
+});
+
+const MOST_CAMERAS = 8;
+const MOST_SUBJECTS = 8;
+
+export const configSchema = z.strictObject({
+  $schema: z.string().optional(),
+  cameras: z
+    .array(cameraSchema)
+    .min(1)
+    .max(MOST_CAMERAS)
+    .superRefine((cameras, context) => {
+      for (const [i, camera] of cameras.entries()) {
+        if (cameras.findIndex((other) => other.id === camera.id) < i) {
+          context.addIssue({
+            code: 'custom',
+            path: [i, 'id'],
+            message: `camera listed twice: every id must differ`,
+            input: camera.id,
+          });
+        }
+      }
+    }),
+  realtime: z
+    .boolean()
+    .default(true)
+    .describe('false: files are read as fast as they can be scored, nothing is skipped.'),
+  loop: z.boolean().default(false).describe('Starts file sources again when all have ended.'),
+  sync: syncSchema.prefault({}),
+  calibration: z.string().optional()
+    .describe('Path of a rig calibration; without it the cameras are placed by the heads they see.'), // prettier-ignore
+  model: z
+    .string()
+    .optional()
+    .describe('Directory of a model package; the shipped one without it.'),
+  engine: z
+    .strictObject({
+      kind: z.literal('onnxruntime').default('onnxruntime'),
+      threads: z.int().min(1).max(64).default(1).describe('CPU threads a network runs on.'),
+    })
+    .prefault({}),
+  faces: facesSchema.prefault({}),
+  subjects: z
+    .strictObject({
+      max: z.int().min(1).max(MOST_SUBJECTS).default(4).describe('People followed at once.'),
+      leftAfterMs: z.number().min(100).max(60_000).default(1500)
+        .describe('A person unseen for this long has left.'), // prettier-ignore
+    })
+    .prefault({}),
+  stream: streamSchema.prefault({}),
+  privacy: z
+    .strictObject({
+      previews: z.boolean().default(false)
+        .describe('Sends small live pictures to the dashboard. Off: no picture leaves the runtime.'), // prettier-ignore
+      previewHz: z.number().positive().max(30).default(6),
+      previewWidth: z.int().min(64).max(640).default(400),
+    })
+    .prefault({}),
+});
+
+/** What the configuration file says, defaults filled in, paths absolute. */
+export type Config = z.infer<typeof configSchema>;
+/** What a configuration file may say. */
+export type ConfigInput = z.input<typeof configSchema>;
+
+/** The JSON Schema (draft 2020-12) of a configuration file, for editors. */
+export function configJsonSchema(): unknown {
+  return z.toJSONSchema(configSchema, { io: 'input' });
+}
+
+/**
+ * @param base directory that relative paths start from.
+ * @throws ClmexError `invalid-config` naming the first wrong field, its value and what is allowed.
+ */
+export function parseConfig(json: unknown, base = process.cwd()): Config {
+  const parsed = configSchema.safeParse(json, { reportInput: true });
+  if (!parsed.success) throw wrongField(parsed.error.issues[0]!);
+  return absolute(parsed.data, base);
+}
+
+/** @throws ClmexError `invalid-config` where the file cannot be read, is no JSON or is wrong. */
+export async function readConfig(path: string): Promise<Config> {
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ClmexError('invalid-config', 'cannot read the configuration', {
+      field: 'config',
+      value: path,
+      allowed: 'a readable JSON file',
+      cause,
+    });
+  });
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ClmexError('invalid-config', `the configuration is not JSON: ${reason}`, {
+      field: 'config',
+      value: path,
+      allowed: 'one JSON object',
+      cause,
+    });
+  }
+  return parseConfig(json, dirname(resolve(path)));
+}
+
+function wrongField(issue: z.core.$ZodIssue): ClmexError {
+  const inner = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
+  const field = [...issue.path, ...inner].reduce<string>(
+    (path, key) =>
+      typeof key === 'number'
+        ? `${path}[${key}]`
+        : path === ''
+          ? String(key)
+          : `${path}.${String(key)}`,
+    '',
+  );
+  return new ClmexError('invalid-config', issue.message, {
+    field: field === '' ? 'config' : field,
+    value: issue.input,
+    allowed: allowedOf(issue),
+    cause: issue,
+  });
+}
+
+function allowedOf(issue: z.core.$ZodIssue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_value':
+      return issue.values.map(String).join(', ');
+    case 'invalid_type':
+      return issue.expected;
+    case 'too_small':
+      return `at least ${String(issue.minimum)}`;
+    case 'too_big':
+      return `at most ${String(issue.maximum)}`;
+    case 'unrecognized_keys':
+      return 'only the fields of the published schema';
+    case 'invalid_union':
+      return issue.discriminator === undefined
+        ? issue.errors.flatMap((errors) => errors.map(({ message }) => message)).join(' or ')
+        : `a known ${issue.discriminator}`;
+    default:
+      return undefined;
+  }
+}
+
+function absolute(config: Config, base: string): Config {
+  const from = (path: string): string => resolve(base, path);
+  return {
+    ...config,
+    cameras: config.cameras.map((camera) => ({
+      ...camera,
+      source: absoluteSource(camera.source, from),
+    })),
+    ...(config.calibration !== undefined && { calibration: from(config.calibration) }),
+    ...(config.model !== undefined && { model: from(config.model) }),
+    faces: {
+      ...config.faces,
+      ...(config.faces.landmarks !== undefined && { landmarks: from(config.faces.landmarks) }),
+    },
+  };
+}
+
+function absoluteSource(
+  source: Config['cameras'][number]['source'],
+  from: (path: string) => string,
+): Config['cameras'][number]['source'] {
+  switch (source.kind) {
+    case 'video':
+      return {
+        ...source,
+        path: from(source.path),
+        ...(source.timestamps !== undefined && { timestamps: from(source.timestamps) }),
+      };
+    case 'recording':
+      return { ...source, path: from(source.path) };
+    default:
+      return source;
+  }
+}
