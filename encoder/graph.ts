@@ -50,6 +50,11 @@ export interface MaxPool extends Base {
   readonly strides: readonly [number, number];
   readonly padding: Padding;
 }
+/** A value that does not depend on the input; its first dimension does not follow the batch. */
+export interface Constant extends Base {
+  readonly kind: 'constant';
+  readonly value: Weights;
+}
 /** Mean over height and width: [n, h, w, c] → [n, c]. */
 export interface GlobalAveragePool extends Base {
   readonly kind: 'globalAveragePool';
@@ -65,7 +70,8 @@ export interface Prelu extends Base {
   readonly alpha: Weights;
 }
 export interface Elementwise extends Base {
-  readonly kind: 'add' | 'subtract' | 'multiply';
+  /** With NumPy's broadcasting. */
+  readonly kind: 'add' | 'subtract' | 'multiply' | 'divide';
   readonly activation: Activation;
 }
 export interface Unary extends Base {
@@ -79,6 +85,28 @@ export interface Reshape extends Base {
 export interface Concat extends Base {
   readonly kind: 'concat';
   readonly axis: number;
+}
+export interface Transpose extends Base {
+  readonly kind: 'transpose';
+  /** Dimension of the input that becomes each dimension of the output; the batch stays first. */
+  readonly order: readonly number[];
+}
+export interface Reduce extends Base {
+  readonly kind: 'mean' | 'sum';
+  /** Never the batch. */
+  readonly axes: readonly number[];
+  readonly keepDims: boolean;
+}
+/** A box of the tensor: `size` elements from `begin` on, a dimension; the batch is kept whole. */
+export interface Slice extends Base {
+  readonly kind: 'slice';
+  readonly begin: readonly number[];
+  readonly size: readonly number[];
+}
+/** Blocks of channels become squares of pixels: [n, h, w, b²·c] → [n, b·h, b·w, c]. */
+export interface DepthToSpace extends Base {
+  readonly kind: 'depthToSpace';
+  readonly blockSize: number;
 }
 export interface ResizeBilinear extends Base {
   readonly kind: 'resizeBilinear';
@@ -109,7 +137,12 @@ export type Layer =
   | Reshape
   | Concat
   | ResizeBilinear
-  | L2Normalize;
+  | L2Normalize
+  | Constant
+  | Transpose
+  | Reduce
+  | Slice
+  | DepthToSpace;
 
 export interface Graph {
   readonly name: string;
