@@ -1,0 +1,203 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { z } from 'zod';
+import { ClmexError } from '../../core/errors.js';
+import { SRGB_TO_LINEAR } from './color.js';
+import { SKIN_VERTICES, type HeadModel } from './head-model.js';
+import { IRIS_POINTS } from './photo-landmarks.js';
+import type { Texture } from './rasterise.js';
+import { fitPhoto, type PhotoFit } from './skin-fit.js';
+
+/** A person's skin, taken from one portrait. */
+export interface Skin {
+  readonly photo: Texture;
+  /** Where each skin vertex lies in `photo`, pixels. */
+  readonly uv: Float32Array;
+  /** 0–1 a skin vertex: how well the portrait shows it. */
+  readonly blend: Float32Array;
+  /** Linear RGB a skin vertex; where the portrait shows nothing, spread from where it does. */
+  readonly albedo: Float32Array;
+  /** Factor a skin vertex that undoes the portrait's own shading. */
+  readonly gain: Float32Array;
+  readonly iris: readonly [number, number, number];
+  readonly fit: PhotoFit;
+}
+
+type Point = readonly [number, number];
+const landmarkFile = z.record(z.string(), z.array(z.tuple([z.number(), z.number()])));
+
+/** The landmarks of every neutral portrait by person id ("001"), relative x y. */
+export async function readPortraitLandmarks(dir: string): Promise<Map<string, Point[]>> {
+  const path = join(dir, 'landmarks189.json');
+  const text = await readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new ClmexError('not-found', 'cannot read the portraits', {
+      field: 'data',
+      value: path,
+      cause,
+    });
+  });
+  const entries = Object.entries(landmarkFile.parse(JSON.parse(text)));
+  return new Map(entries.map(([name, points]) => [name.replace('neutral/', ''), points]));
+}
+
+/** Projects a portrait onto the head. `landmarks`: 189 points, relative to the picture's size. */
+export async function readSkin(
+  model: HeadModel,
+  path: string,
+  landmarks: readonly Point[],
+): Promise<Skin> {
+  const { data, info } = await sharp(path)
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { width, height } = info;
+  const photo: Texture = {
+    width,
+    height,
+    data: Float32Array.from(data, (v) => SRGB_TO_LINEAR[v]!),
+  };
+  const pixels = landmarks.map(([x, y]): Point => [x * width, y * height]);
+  const fit = fitPhoto(model, pixels);
+  const blend = portraitWeights(model, fit, photo);
+  const albedo = new Float32Array(SKIN_VERTICES * 3);
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    albedo.set(texel(photo, fit.points[2 * v]!, fit.points[2 * v + 1]!), 3 * v);
+  }
+  spread(model, albedo, blend);
+  return {
+    photo,
+    uv: fit.points,
+    blend,
+    albedo,
+    gain: shadingGain(albedo, blend, fit.normals),
+    iris: irisColor(photo, pixels),
+    fit,
+  };
+}
+
+function texel({ width, height, data }: Texture, x: number, y: number): [number, number, number] {
+  const column = Math.min(width - 1, Math.max(0, Math.round(x)));
+  const row = Math.min(height - 1, Math.max(0, Math.round(y)));
+  const at = 3 * (row * width + column);
+  return [data[at]!, data[at + 1]!, data[at + 2]!];
+}
+
+/** Facing the camera, not behind other skin, not the backdrop, inside the picture. */
+function portraitWeights(
+  model: HeadModel,
+  { points, normals, pose }: PhotoFit,
+  photo: Texture,
+): Float32Array {
+  const nearest = new Map<number, number>();
+  const cell = (v: number): number =>
+    Math.round(points[2 * v]! / pose.scale / 0.25) * 4096 +
+    Math.round(points[2 * v + 1]! / pose.scale / 0.25);
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    if (normals[3 * v + 2]! > 0.1)
+      nearest.set(cell(v), Math.max(nearest.get(cell(v)) ?? -99, model.neutral[3 * v + 2]!));
+  }
+  const backdrop = meanOf([texel(photo, 4, 4), texel(photo, photo.width - 5, 4)]);
+  const weights = new Float32Array(SKIN_VERTICES);
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    const [x, y, facing] = [points[2 * v]!, points[2 * v + 1]!, normals[3 * v + 2]!];
+    if (x < 2 || y < 2 || x > photo.width - 3 || y > photo.height - 3) continue;
+    if (model.neutral[3 * v + 2]! < (nearest.get(cell(v)) ?? -99) - 0.8) continue;
+    const color = texel(photo, x, y);
+    const apart = Math.hypot(
+      ...color.map((value, k) => Math.sqrt(value) - Math.sqrt(backdrop[k]!)),
+    );
+    const clear = facing > 0.75 ? 1 : smooth(0.08, 0.2, apart);
+    weights[v] = smooth(0.22, 0.5, facing) * clear;
+  }
+  return weights;
+}
+
+/** Fills what the portrait does not show from its neighbours on the mesh. */
+function spread(model: HeadModel, albedo: Float32Array, known: Float32Array): void {
+  const neighbours = skinNeighbours(model);
+  const seen = Float32Array.from(known);
+  const original = Float32Array.from(albedo);
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    if (known[v]! < 0.5) albedo.fill(0, 3 * v, 3 * v + 3);
+  }
+  for (let v = 0; v < SKIN_VERTICES; v++) seen[v] = known[v]! >= 0.5 ? 1 : 0;
+  for (let round = 0; round < 160; round++) {
+    for (let k = 0; k < SKIN_VERTICES; k++) {
+      const v = round % 2 === 0 ? k : SKIN_VERTICES - 1 - k;
+      if (known[v]! >= 0.5) continue;
+      let [r, g, b, count] = [0, 0, 0, 0];
+      for (const n of neighbours[v]!) {
+        if (seen[n] === 0) continue;
+        r += albedo[3 * n]!;
+        g += albedo[3 * n + 1]!;
+        b += albedo[3 * n + 2]!;
+        count++;
+      }
+      if (count === 0) continue;
+      albedo[3 * v] = r / count;
+      albedo[3 * v + 1] = g / count;
+      albedo[3 * v + 2] = b / count;
+      seen[v] = 1;
+    }
+  }
+  for (let i = 0; i < albedo.length; i++) {
+    if (seen[(i / 3) | 0] === 0) albedo[i] = original[i]!;
+  }
+}
+
+function skinNeighbours(model: HeadModel): number[][] {
+  const sets = Array.from({ length: SKIN_VERTICES }, () => new Set<number>());
+  for (const name of ['M_Face', 'M_BackHead']) {
+    const triangles = model.parts.get(name) ?? new Uint32Array();
+    for (let t = 0; t < triangles.length; t += 3) {
+      for (let i = 0; i < 3; i++) {
+        const a = triangles[t + i]!;
+        const b = triangles[t + ((i + 1) % 3)]!;
+        if (a >= SKIN_VERTICES || b >= SKIN_VERTICES) continue;
+        sets[a]!.add(b);
+        sets[b]!.add(a);
+      }
+    }
+  }
+  return sets.map((set) => [...set]);
+}
+
+/** Divides by a linear shading model fitted to the face's brightness over its normals. */
+function shadingGain(
+  albedo: Float32Array,
+  blend: Float32Array,
+  normals: Float32Array,
+): Float32Array {
+  // The London set's light is broad and frontal: what faces up and ahead is brighter by this much.
+  const gain = new Float32Array(SKIN_VERTICES);
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    const lit = 0.62 + 0.3 * Math.max(0, normals[3 * v + 2]!) + 0.12 * normals[3 * v + 1]!;
+    gain[v] = blend[v]! > 0 && albedo[3 * v]! > 0 ? Math.min(1.5, 0.95 / lit) : 1;
+  }
+  return gain;
+}
+
+function irisColor(photo: Texture, landmarks: readonly Point[]): [number, number, number] {
+  const colors = IRIS_POINTS.flatMap(({ pupil, ring }) =>
+    ring.map((i) => {
+      const [px, py] = landmarks[pupil]!;
+      const [x, y] = landmarks[i]!;
+      return texel(photo, px + 0.7 * (x - px), py + 0.7 * (y - py));
+    }),
+  );
+  colors.sort((a, b) => a[0] + a[1] + a[2] - (b[0] + b[1] + b[2]));
+  return meanOf(colors.slice(2, 10));
+}
+
+function meanOf(colors: readonly (readonly [number, number, number])[]): [number, number, number] {
+  const sum: [number, number, number] = [0, 0, 0];
+  for (const color of colors)
+    for (const k of [0, 1, 2] as const) sum[k] += color[k] / colors.length;
+  return sum;
+}
+
+function smooth(from: number, to: number, value: number): number {
+  const t = Math.min(1, Math.max(0, (value - from) / (to - from)));
+  return t * t * (3 - 2 * t);
+}
