@@ -1,0 +1,34 @@
+import type { Graph } from '../graph.js';
+import { encodeOnnx } from './onnx-proto.js';
+import { writeLayer } from './onnx-layers.js';
+import { OnnxTensors } from './onnx-tensors.js';
+import { inferShapes } from './shapes.js';
+
+export interface OnnxOptions {
+  /**
+   * Order in which the caller lays out inputs of four dimensions; channels first spares a transpose.
+   * Outputs always have their channels last.
+   */
+  readonly inputs?: 'nhwc' | 'nchw';
+}
+
+/**
+ * The .onnx file of a graph (operator set 17, float32, free batch). Activations run channels first
+ * inside, as ONNX defines convolutions; the file transposes only where a layer needs the other
+ * order. Inputs and outputs carry the graph's names.
+ * @throws ClmexError `model-invalid` for a graph whose shapes do not fit.
+ */
+export function writeOnnx(graph: Graph, { inputs = 'nhwc' }: OnnxOptions = {}): Uint8Array {
+  const tensors = new OnnxTensors(inferShapes(graph));
+  for (const { name } of graph.inputs) tensors.addInput(name, inputs);
+  for (const layer of graph.layers) writeLayer(layer, tensors);
+  for (const { name } of graph.outputs) tensors.addOutput(name);
+  const { nodes, initializers } = tensors;
+  return encodeOnnx({
+    name: graph.name,
+    nodes,
+    initializers,
+    inputs: tensors.inputs,
+    outputs: tensors.outputs,
+  });
+}
