@@ -1,5 +1,5 @@
 import { Command, CommanderError } from 'commander';
-import { version } from '../package.json';
+import manifest from '../package.json' with { type: 'json' };
 import { reportFailure } from './output.js';
 import * as start from './start.js';
 import * as score from './score.js';
@@ -17,7 +17,7 @@ import * as benchSync from './bench-sync.js';
 
 const program = new Command('clmex')
   .description('Multi-camera facial expressions: one robust score per person.')
-  .version(version)
+  .version(manifest.version)
   .exitOverride()
   .showHelpAfterError('(add --help for what is allowed)');
 

@@ -14,6 +14,21 @@ export function progress(line: string): void {
   else process.stderr.write(`${line}\n`);
 }
 
+/** A commander parser for whole numbers. @throws ClmexError `invalid-argument` outside min…max. */
+export function integer(field: string, min: number, max: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() === '' || !Number.isInteger(value) || value < min || value > max) {
+      throw new ClmexError('invalid-argument', 'not a number in range', {
+        field,
+        value: text,
+        allowed: `a whole number from ${min} to ${max}`,
+      });
+    }
+    return value;
+  };
+}
+
 export function reportFailure(error: unknown): number {
   if (error instanceof ClmexError) {
     process.stderr.write(`clmex: ${error.message}\n`);

@@ -2,24 +2,9 @@ import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { ClmexError } from '../core/errors.js';
-import { sourceSchema } from './camera/config.js';
+import { cameraSchema, type Source } from './camera/config.js';
 import { streamSchema } from './stream/config.js';
 import { syncSchema } from './sync/config.js';
-
-const id = z
-  .string()
-  .regex(/^[\w.-]{1,64}$/, 'must be 1–64 letters, digits, dots, dashes or underscores');
-
-const cameraSchema = z
-  .strictObject({
-    id: id.describe('Name of the camera in scores, status and recordings.'),
-    source: sourceSchema,
-    rotate: z
-      .union([z.literal(0), z.literal(1), z.literal(2), z.literal(3)])
-      .default(0)
-      .describe('Quarter turns clockwise that bring the picture upright.'),
-  })
-  .describe('One camera.');
 
 const facesSchema = z.strictObject({
   detector: z.enum(['auto', 'short', 'full']).default('auto')
@@ -49,14 +34,13 @@ export const configSchema = z.strictObject({
         }
       }
     }),
-  realtime: z
-    .boolean()
-    .default(true)
-    .describe('false: files are read as fast as they can be scored, nothing is skipped.'),
-  loop: z.boolean().default(false).describe('Starts file sources again when all have ended.'),
   sync: syncSchema.prefault({}),
-  calibration: z.string().optional()
-    .describe('Path of a rig calibration; without it the cameras are placed by the heads they see.'), // prettier-ignore
+  calibration: z
+    .union([z.string().min(1), z.literal(false)])
+    .optional()
+    .describe(
+      'Path of a rig calibration. Without it a recording brings its own, and other rigs are placed by the heads they see; false: always the latter.',
+    ), // prettier-ignore
   model: z
     .string()
     .optional()
@@ -179,7 +163,7 @@ function absolute(config: Config, base: string): Config {
       ...camera,
       source: absoluteSource(camera.source, from),
     })),
-    ...(config.calibration !== undefined && { calibration: from(config.calibration) }),
+    ...(typeof config.calibration === 'string' && { calibration: from(config.calibration) }),
     ...(config.model !== undefined && { model: from(config.model) }),
     faces: {
       ...config.faces,
@@ -188,10 +172,7 @@ function absolute(config: Config, base: string): Config {
   };
 }
 
-function absoluteSource(
-  source: Config['cameras'][number]['source'],
-  from: (path: string) => string,
-): Config['cameras'][number]['source'] {
+function absoluteSource(source: Source, from: (path: string) => string): Source {
   switch (source.kind) {
     case 'video':
       return {

@@ -34,12 +34,14 @@ export class Previews {
     this.#options = options;
   }
 
-  /** Undefined between two pictures. */
-  take(set: FrameSet): Thumbnail[] | undefined {
-    const due = set.atMs - this.#lastMs >= 1000 / this.#options.previewHz || set.atMs < this.#lastMs;
-    if (!due || this.#encoding) return undefined;
+  /** Nothing between two pictures, nor of a camera nobody watches. */
+  take(set: FrameSet, isWatched: (cameraId: string) => boolean): Thumbnail[] {
+    const due = set.atMs - this.#lastMs >= 1000 / this.#options.previewHz;
+    if (!due || this.#encoding) return [];
     this.#lastMs = set.atMs;
-    return [...set.frames.values()].map((frame) => shrink(frame, this.#options.previewWidth));
+    return [...set.frames.values()]
+      .filter(({ cameraId }) => isWatched(cameraId))
+      .map((frame) => shrink(frame, this.#options.previewWidth));
   }
 
   async encode(thumbnails: readonly Thumbnail[], result: PipelineResult): Promise<Preview[]> {

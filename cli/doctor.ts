@@ -1,0 +1,83 @@
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { Command } from 'commander';
+import { DEFAULT_CONFIG_MODEL, inspectEngine, readConfig } from '../runtime/index.js';
+import { loadModel } from '../encoder/index.js';
+import { printResult } from './output.js';
+
+interface Check {
+  readonly name: string;
+  readonly ok: boolean;
+  /** Without it nothing works; the others are needed for some sources only. */
+  readonly required: boolean;
+  readonly detail: string;
+}
+
+const OLDEST_NODE = [20, 19] as const;
+
+/** `clmex doctor`: what this machine has, proven by running it. */
+export function register(program: Command): void {
+  program
+    .command('doctor')
+    .description('Check this machine, and a configuration, by running what they need.')
+    .option('--config <file>', 'check this configuration too')
+    .option('--json', 'print one JSON document', false)
+    .action(async ({ config, json }: { config?: string; json: boolean }) => {
+      const checks = [
+        node(),
+        await tool('ffmpeg', ['-version'], 'video files, USB and network cameras'),
+        await tool('gst-launch-1.0', ['--version'], 'gstreamer sources'),
+        await tool('fswebcam', ['--version'], 'node-webcam sources'),
+        await attempt('model', async () => {
+          const { manifest } = await loadModel(DEFAULT_CONFIG_MODEL);
+          return `${manifest.name}, ${manifest.network.parameters} parameters`;
+        }),
+        await attempt('engine', () => inspectEngine()),
+        ...(config === undefined ? [] : [await attempt('config', async () => {
+          const { cameras } = await readConfig(config);
+          return `${cameras.length} cameras: ${cameras.map(({ id, source }) => `${id} (${source.kind})`).join(', ')}`;
+        })]), // prettier-ignore
+      ];
+      const ok = checks.every((check) => check.ok || !check.required);
+      printResult(json, { ok, checks }, () => checks.map(line).join('\n'));
+      process.exitCode = ok ? 0 : 1;
+    });
+}
+
+function line({ name, ok, required, detail }: Check): string {
+  return `${ok ? '✓' : required ? '✗' : '–'} ${name.padEnd(16)} ${detail}`;
+}
+
+function node(): Check {
+  const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+  const ok = major > OLDEST_NODE[0] || (major === OLDEST_NODE[0] && minor >= OLDEST_NODE[1]);
+  return {
+    name: 'node',
+    ok,
+    required: true,
+    detail: `${process.versions.node} (needs ${OLDEST_NODE.join('.')})`,
+  };
+}
+
+async function tool(name: string, args: readonly string[], purpose: string): Promise<Check> {
+  try {
+    const { stdout, stderr } = await promisify(execFile)(name, [...args], { timeout: 10_000 });
+    const [version = ''] = `${stdout}${stderr}`.split('\n');
+    return { name, ok: true, required: false, detail: version.slice(0, 80) };
+  } catch {
+    return { name, ok: false, required: false, detail: `not found; needed for ${purpose}` };
+  }
+}
+
+async function attempt(name: string, run: () => Promise<string>): Promise<Check> {
+  try {
+    return { name, ok: true, required: true, detail: await run() };
+  } catch (error) {
+    return {
+      name,
+      ok: false,
+      required: true,
+      detail: error instanceof Error ? error.message : String(error),
+    };
+  }
+}

@@ -1,0 +1,138 @@
+import type { Command } from 'commander';
+import { ClmexError } from '../core/errors.js';
+import {
+  parseConfig, readConfig, readTruth, score, summarizeRecording,
+  type Config, type PipelineResult, type ScoreSummary,
+} from '../runtime/index.js'; // prettier-ignore
+import { printResult, progress } from './output.js';
+import { LineFile } from './line-file.js';
+import { TruthReport } from './score-truth.js';
+
+interface Options {
+  readonly config?: string;
+  readonly out?: string;
+  readonly timings: 'on' | 'off';
+  readonly json: boolean;
+}
+
+/** `clmex score`: files to scores, offline; the same files give the same lines. */
+export function register(program: Command): void {
+  program
+    .command('score')
+    .description('Score a recording, or the files of a configuration, from beginning to end.')
+    .argument('[recording]', 'an MCAP recording; every camera in it is used')
+    .option('--config <file>', 'configuration (JSON) with video or recording sources')
+    .option('--out <file>', 'write one JSON line a person and frame set here instead of stdout')
+    .option(
+      '--timings <on|off>',
+      'off leaves the measured milliseconds out of the lines',
+      onOrOff,
+      'on',
+    )
+    .option(
+      '--json',
+      'print one JSON document: the summary, and the scores where there is no --out',
+      false,
+    )
+    .action(run);
+}
+
+async function run(recording: string | undefined, options: Options): Promise<void> {
+  const config = await configOf(recording, options.config);
+  const truth = await truthOf(config);
+  const file = options.out === undefined ? undefined : await LineFile.create(options.out);
+  const lines: ScoreLine[] = [];
+  let sets = 0;
+  try {
+    const summary = await score(config, {
+      onResult: async (result, model) => {
+        truth?.push(result, model);
+        for (const line of linesOf(result, options.timings)) {
+          if (file !== undefined) await file.write(JSON.stringify(line));
+          else if (options.json) lines.push(line);
+          else process.stdout.write(`${JSON.stringify(line)}\n`);
+        }
+        if (++sets % 20 === 0) progress(`${sets} frame sets`);
+      },
+    });
+    await file?.close();
+    report(options, summary, lines, truth);
+  } catch (error) {
+    await file?.discard();
+    throw error;
+  }
+}
+
+function report(
+  { json, timings }: Options,
+  { stagesMs, ...summary }: ScoreSummary,
+  lines: readonly ScoreLine[],
+  truth: TruthReport | undefined,
+): void {
+  const document = {
+    ...summary,
+    ...(timings === 'on' && { stagesMs }),
+    ...(truth !== undefined && { truth: truth.result() }),
+  };
+  if (json)
+    printResult(true, { ...document, ...(lines.length > 0 && { scores: lines }) }, () => '');
+  else process.stderr.write(`${JSON.stringify(document, null, 2)}\n`);
+  const failed = Object.entries(summary.cameras).filter(([, { failure }]) => failure !== undefined);
+  for (const [id, { failure }] of failed)
+    process.stderr.write(`clmex: camera '${id}': ${failure!}\n`);
+  if (failed.length > 0) process.exitCode = 1;
+}
+
+/** One person at one instant, as written. */
+interface ScoreLine {
+  readonly set: number;
+  readonly atMs: number;
+  readonly subjectId: string;
+  readonly [field: string]: unknown;
+}
+
+function* linesOf(result: PipelineResult, timings: 'on' | 'off'): Generator<ScoreLine> {
+  for (const { stageMs, ...line } of result.scores) {
+    yield {
+      set: result.index,
+      spreadMs: result.spreadMs,
+      missing: Object.fromEntries(result.missing),
+      ...line,
+      ...(timings === 'on' && { stageMs }),
+    };
+  }
+}
+
+async function configOf(recording: string | undefined, path: string | undefined): Promise<Config> {
+  if ((recording === undefined) === (path === undefined)) {
+    throw new ClmexError('invalid-argument', 'give a recording or a configuration', {
+      field: 'recording',
+      value: recording,
+      allowed: 'either a recording or --config FILE',
+    });
+  }
+  if (path !== undefined) return readConfig(path);
+  const { cameras } = await summarizeRecording(recording!);
+  return parseConfig({
+    cameras: cameras.map(({ id }) => ({ id, source: { kind: 'recording', path: recording } })),
+  });
+}
+
+/** Where every camera plays the same recording and it holds the truth, scores are held against it. */
+async function truthOf({ cameras }: Config): Promise<TruthReport | undefined> {
+  const [path, ...others] = new Set(
+    cameras.map(({ source }) => (source.kind === 'recording' ? source.path : undefined)),
+  );
+  if (path === undefined || others.length > 0) return undefined;
+  const truth = await readTruth(path);
+  return truth.length === 0 ? undefined : new TruthReport(truth, cameras);
+}
+
+function onOrOff(text: string): 'on' | 'off' {
+  if (text === 'on' || text === 'off') return text;
+  throw new ClmexError('invalid-argument', 'neither on nor off', {
+    field: '--timings',
+    value: text,
+    allowed: 'on, off',
+  });
+}

@@ -1,0 +1,129 @@
+import type { Clock, FrameSet } from '../core/types.js';
+import type { Camera } from './camera/index.js';
+import type { Pipeline } from './pipeline.js';
+
+/** What is done with a frame set; it closes the set. */
+export type SetHandler = (set: FrameSet) => Promise<void>;
+
+export interface LiveEvents {
+  /** A frame came out of this camera. */
+  frame(cameraId: string): void;
+  /** A waiting set gave way to a newer one. */
+  skipped(set: FrameSet): void;
+}
+
+/** Longest time between two looks at the frame sets' deadlines. */
+const LONGEST_NAP_MS = 250;
+
+/**
+ * Drives a pipeline in real time. One set is under way, the newest waits; an older waiting one gives
+ * way, so that the newest score is never late by more than one set's work.
+ */
+export class Live {
+  readonly #pipeline: Pipeline;
+  readonly #cameras: readonly Camera[];
+  readonly #clock: Clock;
+  readonly #handle: SetHandler;
+  readonly #events: LiveEvents;
+  #waiting: FrameSet | undefined;
+  #working: Promise<void> | undefined;
+  #failure: unknown;
+  #timer: NodeJS.Timeout | undefined;
+  #ending = false;
+
+  constructor(
+    pipeline: Pipeline,
+    cameras: readonly Camera[],
+    clock: Clock,
+    handle: SetHandler,
+    events: LiveEvents,
+  ) {
+    this.#pipeline = pipeline;
+    this.#cameras = cameras;
+    this.#clock = clock;
+    this.#handle = handle;
+    this.#events = events;
+  }
+
+  /**
+   * Resolves when every camera has ended and the last set is done; rejects where a set failed, or
+   * every camera did. Cameras end when they are closed.
+   */
+  async run(): Promise<void> {
+    this.#nap();
+    try {
+      const failures = await Promise.all(this.#cameras.map((camera) => this.#drain(camera)));
+      if (failures.every((failure) => failure !== undefined)) this.#failure ??= failures[0];
+      this.#offer(this.#pipeline.sync.close());
+      await this.#idle();
+    } finally {
+      clearTimeout(this.#timer);
+      this.#ending = true;
+      this.#waiting?.close();
+    }
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  /** A camera that fails is gone for good and says why in its status; the others go on. */
+  async #drain(camera: Camera): Promise<unknown> {
+    try {
+      for await (const frame of camera.frames()) {
+        this.#events.frame(camera.id);
+        this.#offer(this.#pipeline.push(frame));
+        if (this.#failure !== undefined) break;
+      }
+      return undefined;
+    } catch (error) {
+      return error;
+    } finally {
+      this.#offer(this.#pipeline.sync.cameraEnded(camera.id));
+    }
+  }
+
+  #nap(): void {
+    const due = this.#pipeline.sync.nextDeadlineMs - this.#clock.nowMs();
+    this.#timer = setTimeout(
+      () => {
+        this.#offer(this.#pipeline.sync.poll(this.#clock.nowMs()));
+        if (!this.#ending) this.#nap();
+      },
+      Math.min(LONGEST_NAP_MS, Math.max(1, due)),
+    );
+  }
+
+  #offer(sets: readonly FrameSet[]): void {
+    for (const set of sets) {
+      if (this.#failure !== undefined) {
+        set.close();
+        continue;
+      }
+      if (this.#waiting !== undefined) {
+        this.#events.skipped(this.#waiting);
+        this.#waiting.close();
+      }
+      this.#waiting = set;
+    }
+    this.#working ??= this.#work();
+  }
+
+  async #work(): Promise<void> {
+    try {
+      for (let set = this.#take(); set !== undefined; set = this.#take()) await this.#handle(set);
+    } catch (error) {
+      this.#failure = error;
+      for (const camera of this.#cameras) void camera.close();
+    } finally {
+      this.#working = undefined;
+    }
+  }
+
+  #take(): FrameSet | undefined {
+    const set = this.#waiting;
+    this.#waiting = undefined;
+    return set;
+  }
+
+  async #idle(): Promise<void> {
+    while (this.#working !== undefined) await this.#working;
+  }
+}
