@@ -1,0 +1,62 @@
+import type { Clock, DropReason, RawFrame } from '../../core/types.js';
+import type { FramePool } from './pool.js';
+import type { Timeline } from './timeline.js';
+
+export type CameraState = 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed' | 'closed';
+
+export interface CameraStatus {
+  readonly cameraId: string;
+  readonly state: CameraState;
+  /** What went wrong last, for people. */
+  readonly detail: string | undefined;
+  /** Frames handed out. */
+  readonly frames: number;
+  /** Frames that never left the source, by reason. */
+  readonly drops: Readonly<Partial<Record<DropReason, number>>>;
+  /** Times the source was opened again. */
+  readonly reconnects: number;
+  /** Size of the last frame, upright; 0 before the first. */
+  readonly width: number;
+  readonly height: number;
+}
+
+/** A source of frames. Whoever opened it closes it. */
+export interface Camera {
+  readonly id: string;
+  /**
+   * Upright frames, for one consumer, who closes each. A live camera goes on through faults; a file
+   * ends, or throws a ClmexError where it is wrong.
+   */
+  frames(): AsyncGenerator<RawFrame, void, void>;
+  status(): CameraStatus;
+  /** Ends `frames()`; resolves when no child process or timer is left. */
+  close(): Promise<void>;
+}
+
+export interface CameraContext {
+  readonly clock: Clock;
+  /** One for all cameras of a runtime, so that files keep their relation in time. */
+  readonly timeline: Timeline;
+  /** Overrides the source's `realtime`; offline runs say false. */
+  readonly realtime?: boolean | undefined;
+  /** Called on every change of state. */
+  readonly onStatus?: ((status: CameraStatus) => void) | undefined;
+}
+
+/** One kind of source. A camera runs it, and runs a live one again after a fault. */
+export interface FrameSource {
+  /** Live sources: without a frame for so long the run is ended and begun again. */
+  readonly silenceMs?: number | undefined;
+  run(life: SourceLife): AsyncGenerator<RawFrame, void, void>;
+}
+
+/** What a running source is given. */
+export interface SourceLife {
+  readonly signal: AbortSignal;
+  readonly pool: FramePool;
+  drop(reason: DropReason): void;
+  /** Something people should know though the run goes on. */
+  note(detail: string): void;
+  /** Numbers the camera's frames through all its runs. */
+  nextSequence(): number;
+}
