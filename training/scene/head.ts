@@ -5,8 +5,10 @@ import { projectVertices } from './camera.js';
 import { EYE_SIDE, paintEye } from './eye.js';
 import { SKIN_VERTICES, type HeadModel } from './head-model.js';
 import { lightVertices, type Environment } from './light.js';
+import { fitHair, type HairStyle } from './hair.js';
 import type { Surface, Texture } from './rasterise.js';
 import { express, identityHead, vertexNormals, type ShapeWeights } from './shape.js';
+import type { Torso } from './torso.js';
 import type { Skin } from './skin.js';
 import type { Visibility } from './visibility.js';
 
@@ -24,6 +26,20 @@ export interface Person {
   readonly blend: Float32Array;
   /** 0.05–0.35: how much the lashes hide. */
   readonly lashes: number;
+  readonly hair?: {
+    readonly style: HairStyle;
+    readonly positions: Float32Array;
+    readonly uv: Float32Array;
+    readonly strands: Texture;
+  };
+  readonly torso: Torso;
+}
+
+/** How a person looks beyond shape and skin. */
+export interface Looks {
+  readonly lashes: number;
+  readonly hair?: { readonly style: HairStyle; readonly strands: Texture };
+  readonly torso: Torso;
 }
 
 /** A person at one moment, lit: ready to be seen from any side. */
@@ -31,6 +47,8 @@ export interface LitHead {
   readonly person: Person;
   readonly positions: Float32Array;
   readonly light: Float32Array;
+  readonly hairLight?: Float32Array;
+  readonly torsoLight: Float32Array;
 }
 
 const TEETH = [0.6, 0.55, 0.46] as const;
@@ -45,7 +63,7 @@ export function makePerson(
   id: string,
   skin: Skin,
   identity: readonly number[],
-  lashes = 0.2,
+  { lashes, hair, torso }: Looks,
 ): Person {
   const count = model.vertexCount;
   const albedo = new Float32Array(count * 3);
@@ -55,13 +73,43 @@ export function makePerson(
   paint(model, albedo, 'M_GumsTongue', GUMS);
   paint(model, albedo, 'M_Teeth', TEETH);
   paint(model, albedo, 'M_EyeLashes', LASHES);
+  dress(model, albedo, torso);
   const uv = new Float32Array(count * 2);
   for (let i = 0; i < uv.length; i++) uv[i] = model.uv[i]! * EYE_SIDE - 0.5;
   uv.set(skin.uv);
   const blend = new Float32Array(count);
   blend.set(skin.blend);
+  for (const v of clothed(model)) blend[v] = 0;
   const eye = paintEye(skin.iris);
-  return { id, head: identityHead(model, identity), skin, eye, albedo, uv, blend, lashes };
+  const head = identityHead(model, identity);
+  const person = { id, head, skin, eye, albedo, uv, blend, lashes, torso };
+  if (hair === undefined) return person;
+  const positions = fitHair(model, hair.style, head);
+  const { style, strands } = hair;
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    // Under a wig the scalp takes the hair's colour.
+    const covered = model.neutral[3 * v + 1]! > 4 && model.neutral[3 * v + 2]! < 4.5;
+    if (!covered || Math.abs(model.neutral[3 * v]!) > 8) continue;
+    albedo.set(strands.data.subarray(0, 3), 3 * v);
+    blend[v] = 0;
+  }
+  const hairUv = style.uv.map((value) => value * (strands.width - 1));
+  return { ...person, hair: { style, positions, uv: hairUv, strands } };
+}
+
+/** The model's bust ends in shoulders: what lies outside a collar is clothed like the torso. */
+function clothed(model: HeadModel): number[] {
+  const { neutral } = model;
+  return Array.from({ length: SKIN_VERTICES }, (_, v) => v).filter((v) => {
+    const [x, y, z] = [neutral[3 * v]!, neutral[3 * v + 1]!, neutral[3 * v + 2]!];
+    return (
+      y < -7.5 && Math.hypot(x * 0.92, z + 0.5) > 6.6 + Math.max(0, z) * 0.5 && (z < 5 || y < -15)
+    );
+  });
+}
+
+function dress(model: HeadModel, albedo: Float32Array, torso: Torso): void {
+  for (const v of clothed(model)) albedo.set(torso.color, 3 * v);
 }
 
 function paint(
@@ -89,26 +137,70 @@ export function lightHead(
   for (let v = 0; v < SKIN_VERTICES; v++) {
     for (let k = 0; k < 3; k++) light[3 * v + k]! *= gain[v]!;
   }
-  darkenMouth(model, light, weights);
-  return { person, positions, light };
+  lightMouth(model, light, weights);
+  const torso = person.torso;
+  const torsoNormals = vertexNormals(torso.positions, [torso.triangles]);
+  const torsoLight = lightVertices(environment, rotation, torsoNormals, undefined);
+  if (person.hair === undefined) return { person, positions, light, torsoLight };
+  return {
+    person,
+    positions,
+    light,
+    torsoLight,
+    hairLight: lightHair(person.hair, light, environment, rotation),
+  };
 }
 
-/** The shadows inside the mouth were cast with it wide open: a smaller gap lets less light in. */
-function darkenMouth(model: HeadModel, light: Float32Array, weights: ShapeWeights): void {
+/** Hair is lit by its own shape, shaded as the skin below it. */
+function lightHair(
+  { style, positions }: NonNullable<Person['hair']>,
+  skinLight: Float32Array,
+  environment: Environment,
+  rotation: Mat3,
+): Float32Array {
+  const normals = vertexNormals(positions, [style.triangles]);
+  for (let v = 0; v < normals.length; v += 3) {
+    const out =
+      normals[v]! * positions[v]! +
+      normals[v + 1]! * (positions[v + 1]! - 4) +
+      normals[v + 2]! * positions[v + 2]!;
+    if (out < 0) for (let k = 0; k < 3; k++) normals[v + k]! *= -1;
+  }
+  const light = lightVertices(environment, rotation, normals, undefined);
+  style.anchors.forEach((anchor, v) => {
+    for (let k = 0; k < 3; k++)
+      light[3 * v + k] = 0.55 * light[3 * v + k]! + 0.45 * skinLight[3 * anchor + k]!;
+  });
+  return light;
+}
+
+const LIPS = [0, 5518, 2081, 4275] as const;
+
+/**
+ * Shadows inside the mouth were cast with it wide open: a smaller gap lets less light in. Teeth
+ * take part of what falls on the lips, as they are wet and pass light on.
+ */
+function lightMouth(model: HeadModel, light: Float32Array, weights: ShapeWeights): void {
   const parted = ['mouthUpperUp_L', 'mouthLowerDown_L', 'mouthSmile_L', 'mouthFunnel'];
   const opening =
     (weights['jawOpen'] ?? 0) + parted.reduce((sum, name) => sum + 0.35 * (weights[name] ?? 0), 0);
-  const factor = Math.min(1, 0.25 + 1.1 * opening);
+  const factor = Math.min(1, 0.35 + 1.2 * opening);
   for (const part of ['M_GumsTongue', 'M_Teeth']) {
-    const vertices = new Set(model.parts.get(part));
-    for (const v of vertices) for (let k = 0; k < 3; k++) light[3 * v + k]! *= factor;
+    const share = part === 'M_Teeth' ? 0.75 : 0.25;
+    for (const v of new Set(model.parts.get(part))) {
+      const front = Math.min(1, Math.max(0.1, (model.neutral[3 * v + 2]! - 7) / 3));
+      for (let k = 0; k < 3; k++) {
+        const lips = LIPS.reduce((sum, lip) => sum + light[3 * lip + k]!, 0) / LIPS.length;
+        light[3 * v + k] = factor * ((1 - share) * light[3 * v + k]! + share * front * lips);
+      }
+    }
   }
 }
 
 /** The head's surfaces as one camera sees them. */
 export function headSurfaces(
   model: HeadModel,
-  { person, positions, light }: LitHead,
+  { person, positions, light, hairLight, torsoLight }: LitHead,
   place: Head,
   camera: CameraCalibration,
   samplesPerPixel: number,
@@ -119,7 +211,28 @@ export function headSurfaces(
   const part = (name: string): Uint32Array => model.parts.get(name) ?? new Uint32Array();
   const skinTexture = { image: skin.photo, uv, blend };
   const eyeTexture = { image: eye, uv };
+  const extra: Surface[] = [];
+  const { hair, torso } = person;
+  if (hair !== undefined && hairLight !== undefined) {
+    extra.push({
+      triangles: hair.style.triangles,
+      screen: projectVertices(camera, place, hair.positions, MODEL_UNIT, samplesPerPixel),
+      light: hairLight,
+      albedo: hairLight,
+      texture: { image: hair.strands, uv: hair.uv },
+      twoSided: true,
+    });
+  }
+  const cloth = torso.positions.map((_, i) => torso.color[i % 3]!);
+  extra.push({
+    triangles: torso.triangles,
+    screen: projectVertices(camera, place, torso.positions, MODEL_UNIT, samplesPerPixel),
+    light: torsoLight,
+    albedo: cloth,
+    twoSided: true,
+  });
   return [
+    ...extra,
     { ...base, triangles: part('M_Face'), texture: skinTexture },
     { ...base, triangles: part('M_BackHead'), texture: skinTexture },
     { ...base, triangles: part('M_ScleraLeft'), texture: eyeTexture },

@@ -61,17 +61,19 @@ function radiance(environment: Environment, headToWorld: Mat3): Float32Array {
 
 /**
  * Linear RGB light that reaches each vertex: Lambert's cosine with the precomputed shadows.
- * A white lobe of colour 1 lights a surface that faces it by about 1.
+ * A white lobe of colour 1 lights a surface that faces it by about 1. Nothing is in the shade
+ * without `visibility`.
  */
 export function lightVertices(
   environment: Environment,
   headToWorld: Mat3,
   normals: Float32Array,
-  visibility: Visibility,
+  visibility: Visibility | undefined,
   out: Float32Array = new Float32Array(normals.length),
 ): Float32Array {
   const light = radiance(environment, headToWorld);
-  const { vertexCount, bytes } = visibility;
+  const vertexCount = normals.length / 3;
+  const bytes = visibility?.bytes;
   out.fill(0);
   for (let d = 0; d < LIGHT_DIRECTIONS.length; d++) {
     const [dx, dy, dz] = LIGHT_DIRECTIONS[d]!;
@@ -81,7 +83,7 @@ export function lightVertices(
     if (r + g + b < 2e-6) continue;
     const row = d * vertexCount;
     for (let v = 0, i = 0; v < vertexCount; v++, i += 3) {
-      const free = bytes[row + v]!;
+      const free = bytes === undefined ? 255 : bytes[row + v]!;
       if (free === 0) continue;
       const facing = normals[i]! * dx + normals[i + 1]! * dy + normals[i + 2]! * dz;
       if (facing <= 0) continue;

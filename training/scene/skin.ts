@@ -64,6 +64,7 @@ export async function readSkin(
   for (let v = 0; v < SKIN_VERTICES; v++) {
     albedo.set(texel(photo, fit.points[2 * v]!, fit.points[2 * v + 1]!), 3 * v);
   }
+  rejectSides(model, albedo, blend);
   spread(model, albedo, blend);
   return {
     photo,
@@ -113,19 +114,21 @@ function portraitWeights(
   return weights;
 }
 
-/** Fills what the portrait does not show from its neighbours on the mesh. */
+/** Fills what the portrait does not show from its neighbours, ears, neck and scalp by their kind. */
 function spread(model: HeadModel, albedo: Float32Array, known: Float32Array): void {
   const neighbours = skinNeighbours(model);
-  const seen = Float32Array.from(known);
-  const original = Float32Array.from(albedo);
+  const tones = regionTones(model, albedo, known);
+  const seen = Uint8Array.from(known, (weight) => (weight >= 0.5 ? 1 : 0));
   for (let v = 0; v < SKIN_VERTICES; v++) {
-    if (known[v]! < 0.5) albedo.fill(0, 3 * v, 3 * v + 3);
+    const tone = tones[v];
+    if (seen[v] === 1 || tone === undefined) continue;
+    albedo.set(tone, 3 * v);
+    seen[v] = 2;
   }
-  for (let v = 0; v < SKIN_VERTICES; v++) seen[v] = known[v]! >= 0.5 ? 1 : 0;
-  for (let round = 0; round < 160; round++) {
+  for (let round = 0; round < 120; round++) {
     for (let k = 0; k < SKIN_VERTICES; k++) {
       const v = round % 2 === 0 ? k : SKIN_VERTICES - 1 - k;
-      if (known[v]! >= 0.5) continue;
+      if (seen[v] === 1) continue;
       let [r, g, b, count] = [0, 0, 0, 0];
       for (const n of neighbours[v]!) {
         if (seen[n] === 0) continue;
@@ -135,15 +138,93 @@ function spread(model: HeadModel, albedo: Float32Array, known: Float32Array): vo
         count++;
       }
       if (count === 0) continue;
-      albedo[3 * v] = r / count;
-      albedo[3 * v + 1] = g / count;
-      albedo[3 * v + 2] = b / count;
-      seen[v] = 1;
+      const tone = tones[v];
+      const pull = tone === undefined ? 0 : 0.15;
+      albedo[3 * v] = (r / count) * (1 - pull) + pull * (tone?.[0] ?? 0);
+      albedo[3 * v + 1] = (g / count) * (1 - pull) + pull * (tone?.[1] ?? 0);
+      albedo[3 * v + 2] = (b / count) * (1 - pull) + pull * (tone?.[2] ?? 0);
+      seen[v] ||= 3;
     }
   }
-  for (let i = 0; i < albedo.length; i++) {
-    if (seen[(i / 3) | 0] === 0) albedo[i] = original[i]!;
+}
+
+/** What ears, nape and scalp look like where no portrait shows them. */
+function regionTones(
+  model: HeadModel,
+  albedo: Float32Array,
+  known: Float32Array,
+): (readonly [number, number, number] | undefined)[] {
+  const gather = (keep: (x: number, y: number, z: number) => boolean): [number, number, number] => {
+    const colors: [number, number, number][] = [];
+    for (let v = 0; v < SKIN_VERTICES; v++) {
+      const [x, y, z] = model.neutral.subarray(3 * v, 3 * v + 3) as unknown as [
+        number,
+        number,
+        number,
+      ];
+      if (known[v]! > 0.8 && keep(x, y, z)) {
+        colors.push([albedo[3 * v]!, albedo[3 * v + 1]!, albedo[3 * v + 2]!]);
+      }
+    }
+    return colors.length > 0 ? medianOf(colors) : [0.3, 0.2, 0.15];
+  };
+  const skin = cheekTone(model, albedo, known);
+  const hair = gather((_x, y) => y > 11.8);
+  const dim = (color: readonly [number, number, number], by: number): [number, number, number] => [
+    color[0] * by,
+    color[1] * by,
+    color[2] * by,
+  ];
+  return Array.from({ length: SKIN_VERTICES }, (_, v) => {
+    const [x, y, z] = model.neutral.subarray(3 * v, 3 * v + 3) as unknown as [
+      number,
+      number,
+      number,
+    ];
+    if (Math.abs(x) > 7.3 && y < 5.5 && y > -3 && z > -3.5 && z < 4) return dim(skin, 0.9);
+    if (y > -2 && (z < 1 || y > 9)) return hair;
+    if (y < -1 && z < 2) return dim(skin, 0.8);
+    return Math.abs(x) > 5 && y < 5 && y > -9 ? skin : undefined;
+  });
+}
+
+function cheekTone(
+  model: HeadModel,
+  albedo: Float32Array,
+  known: Float32Array,
+): [number, number, number] {
+  const colors: [number, number, number][] = [];
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    const [x, y] = [Math.abs(model.neutral[3 * v]!), model.neutral[3 * v + 1]!];
+    if (known[v]! < 0.9 || x < 2.5 || x > 5 || y < -3 || y > 1.5) continue;
+    colors.push([albedo[3 * v]!, albedo[3 * v + 1]!, albedo[3 * v + 2]!]);
   }
+  return medianOf(colors);
+}
+
+function medianOf(colors: readonly [number, number, number][]): [number, number, number] {
+  const middle = (k: 0 | 1 | 2): number =>
+    colors.map((color) => color[k]).sort((a, b) => a - b)[colors.length >> 1] ?? 0.3;
+  return [middle(0), middle(1), middle(2)];
+}
+
+/** At the sides of the face hair and backdrop slip in: keep only what looks like the cheeks. */
+function rejectSides(model: HeadModel, albedo: Float32Array, weights: Float32Array): void {
+  const tone = cheekTone(model, albedo, weights);
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    const [x, y] = [Math.abs(model.neutral[3 * v]!), model.neutral[3 * v + 1]!];
+    if (x < 4.6 || y > 4.5 || y < -11) continue;
+    const ratios = [0, 1, 2].map((k) => albedo[3 * v + k]! / tone[k]!);
+    const odd = ratios.some((ratio) => ratio < 0.45 || ratio > 1.75);
+    const pale = ratios[2]! / ratios[0]! > 1.45 || ratios[2]! / ratios[0]! < 0.6;
+    if (odd || pale) weights[v] = 0;
+  }
+  const before = Float32Array.from(weights);
+  skinNeighbours(model).forEach((around, v) => {
+    if (Math.abs(model.neutral[3 * v]!) < 4.6 || model.neutral[3 * v + 1]! > 4.5) return;
+    for (const n of around) weights[v] = Math.min(weights[v]!, 0.4 + before[n]!);
+    if (around.some((n) => before[n] === 0)) weights[v] = 0;
+  });
 }
 
 function skinNeighbours(model: HeadModel): number[][] {
