@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
-import { DEFAULT_CONFIG_MODEL, inspectEngine, readConfig } from '../runtime/index.js';
+import { DEFAULT_MODEL, parseConfig, proveInference, readConfig } from '../runtime/index.js';
 import { loadModel } from '../encoder/index.js';
 import { printResult } from './output.js';
 
@@ -23,16 +23,19 @@ export function register(program: Command): void {
     .option('--config <file>', 'check this configuration too')
     .option('--json', 'print one JSON document', false)
     .action(async ({ config, json }: { config?: string; json: boolean }) => {
+      const probe = parseConfig({
+        cameras: [{ id: 'probe', source: { kind: 'video', path: '-' } }],
+      });
       const checks = [
         node(),
         await tool('ffmpeg', ['-version'], 'video files, USB and network cameras'),
         await tool('gst-launch-1.0', ['--version'], 'gstreamer sources'),
         await tool('fswebcam', ['--version'], 'node-webcam sources'),
         await attempt('model', async () => {
-          const { manifest } = await loadModel(DEFAULT_CONFIG_MODEL);
+          const { manifest } = await loadModel(DEFAULT_MODEL);
           return `${manifest.name}, ${manifest.network.parameters} parameters`;
         }),
-        await attempt('engine', () => inspectEngine()),
+        await attempt('engine', () => proveInference(probe)),
         ...(config === undefined ? [] : [await attempt('config', async () => {
           const { cameras } = await readConfig(config);
           return `${cameras.length} cameras: ${cameras.map(({ id, source }) => `${id} (${source.kind})`).join(', ')}`;

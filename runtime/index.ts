@@ -3,7 +3,7 @@ export { configJsonSchema, parseConfig, readConfig } from './config.js';
 export type { Config, ConfigInput } from './config.js';
 export { Runtime, type RuntimeEvents } from './runtime.js';
 export { score, type CameraSummary, type ScoreOptions, type ScoreSummary } from './score.js';
-export { DEFAULT_MODEL } from './inference/start.js';
+export { DEFAULT_MODEL, proveInference } from './inference/start.js';
 export { readTruth, summarizeRecording, type RecordingSummary } from './recording/index.js';
 export type { PipelineResult } from './pipeline.js';
 export type * from '../core/types.js';

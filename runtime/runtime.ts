@@ -14,7 +14,7 @@ import { Live } from './live.js';
 import { Pipeline, type PipelineResult } from './pipeline.js';
 import { Previews } from './previews.js';
 import { rigOf } from './rig.js';
-import { StreamServer, type StreamServerOptions } from './stream/index.js';
+import { StreamServer, type StreamServerOptions } from './stream/server.js';
 import type { SubjectChange } from './views/views.js';
 
 const STATUS_EVERY_MS = 1000;

@@ -33,6 +33,8 @@ export interface InferenceOptions {
 export interface InferenceInfo {
   readonly engine: string;
   readonly model: string;
+  /** Side of the encoder's crops, pixels. */
+  readonly cropSize: number;
 }
 
 /** The two stages that run networks, wherever they run. Calls are answered in order. */

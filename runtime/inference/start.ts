@@ -23,3 +23,24 @@ export function startInference(
     },
   });
 }
+
+/**
+ * Proves that networks run here: loads them as {@link startInference} would and runs each once.
+ * @returns what ran, for people.
+ */
+export async function proveInference(config: Config): Promise<string> {
+  const started = performance.now();
+  const inference = await startInference(config, undefined);
+  try {
+    const width = 320;
+    const height = 240;
+    const pixels = new Uint8Array(new SharedArrayBuffer(width * height * 3));
+    await inference.faces([{ cameraId: 'probe', capturedAtMs: 0, width, height, pixels }], []);
+    const { engine, model, cropSize } = inference.info;
+    await inference.embed([new Uint8Array(cropSize * cropSize).fill(128)]);
+    const seconds = ((performance.now() - started) / 1000).toFixed(1);
+    return `${engine} ran the face models and ${model} (${seconds} s from cold)`;
+  } finally {
+    await inference.close();
+  }
+}

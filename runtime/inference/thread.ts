@@ -43,7 +43,7 @@ export class InferenceThread implements Inference {
   readonly #waiting = new Map<number, Waiting>();
   #next = READY + 1;
   #dead: ClmexError | undefined;
-  #info: InferenceInfo = { engine: '', model: '' };
+  #info: InferenceInfo = { engine: '', model: '', cropSize: 0 };
 
   private constructor(script: URL, options: InferenceOptions) {
     this.#worker = new Worker(script, { workerData: options });

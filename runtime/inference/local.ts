@@ -1,0 +1,54 @@
+import { loadModel } from '../../encoder/index.js';
+import type { Face } from '../../core/types.js';
+import { EmbedStage } from '../embed/embed.js';
+import { createEngine } from '../engine/engine.js';
+import { FaceStage } from '../faces/faces.js';
+import type {
+  FaceSeed,
+  FramePixels,
+  Inference,
+  InferenceInfo,
+  InferenceOptions,
+} from './inference.js';
+
+/** {@link Inference} in this thread; the worker's inside, and what training uses. */
+export class LocalInference implements Inference {
+  readonly info: InferenceInfo;
+  readonly #faces: FaceStage;
+  readonly #embed: EmbedStage;
+
+  private constructor(info: InferenceInfo, faces: FaceStage, embed: EmbedStage) {
+    this.info = info;
+    this.#faces = faces;
+    this.#embed = embed;
+  }
+
+  /** Loads and warms everything, so that the first score is no slower than the others. */
+  static async load(options: InferenceOptions): Promise<LocalInference> {
+    const engine = await createEngine(options.engine);
+    const model = await loadModel(options.model);
+    const { name, crop } = model.manifest;
+    const faces = await FaceStage.create({ engine, cropSpec: crop, ...options.faces });
+    const embed = new EmbedStage(model, await engine.load(model.graph, name));
+    await embed.push([new Uint8Array(crop.size * crop.size).fill(128)]);
+    return new LocalInference(
+      { engine: engine.name, model: name, cropSize: crop.size },
+      faces,
+      embed,
+    );
+  }
+
+  faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]> {
+    for (const seed of seeds) this.#faces.seed(seed);
+    return this.#faces.push(frames);
+  }
+
+  embed(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
+    return this.#embed.push(crops);
+  }
+
+  async close(): Promise<void> {
+    await this.#faces.close();
+    await this.#embed.close();
+  }
+}
