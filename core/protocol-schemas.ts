@@ -20,6 +20,11 @@ import type {
 } from './protocol.js';
 import type { ExpressionScores } from './types.js';
 
+// zod compiles schemas with `new Function` where it may, and a page's content-security policy
+// reports the attempt. These few are interpreted; others' schemas are left as they were.
+const { jitless = false } = z.config();
+z.config({ jitless: true });
+
 /** A schema of messages of type T. */
 export type Schema<T> = z.ZodMiniType<T>;
 
@@ -161,6 +166,8 @@ export const replySchema: Schema<Reply> = z.union([
   z.object({ ok: z.literal(true) }),
   z.object({ ok: z.literal(false), error: refusal }),
 ]);
+
+z.config({ jitless });
 
 /**
  * `value` as the schema reads it.

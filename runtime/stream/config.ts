@@ -37,12 +37,6 @@ export const streamSchema = z
       .max(1_048_576)
       .default(16_384)
       .describe('Largest message taken from a client.'),
-    subjectTimeoutMs: z
-      .int()
-      .min(100)
-      .max(600_000)
-      .default(2000)
-      .describe('A person without a score for so long has left.'),
   })
   .refine(({ host, tokens }) => isLoopback(host) || tokens.length > 0, {
     path: ['tokens'],

@@ -38,6 +38,12 @@ export interface StreamServerOptions {
   readonly dashboardDirectory?: string;
 }
 
+interface Presence {
+  readonly subjectId: string;
+  readonly state: 'appeared' | 'left';
+  readonly atMs: number;
+}
+
 /** The last stage: what the runtime finds goes out to whoever is connected and may have it. */
 export class StreamServer {
   readonly #options: StreamServerOptions;
@@ -48,7 +54,6 @@ export class StreamServer {
   readonly #book: SubjectBook;
   readonly #dropped: Record<string, number> = {};
   readonly #refused: Record<string, number> = {};
-  #sweeper: NodeJS.Timeout | undefined;
   #status: RuntimeStatus | undefined;
   #isClosed = false;
 
@@ -85,7 +90,7 @@ export class StreamServer {
     this.#io.engine.on('connection', (connection: { on: OnClose }) => {
       connection.on('close', (reason, error) => this.#noteBrokenConnection(reason, error));
     });
-    this.#book = new SubjectBook(config.subjectTimeoutMs, (change) => {
+    this.#book = new SubjectBook((change) => {
       for (const client of this.#clients.values()) client.sendChange(change);
     });
   }
@@ -104,10 +109,16 @@ export class StreamServer {
   /** The people of one instant. Never waits: slow clients miss some, and are told how many. */
   publishScores(scores: readonly ExpressionScores[]): void {
     if (this.#isClosed || scores.length === 0) return;
-    const nowMs = performance.now();
-    for (const score of scores) this.#book.note(score, nowMs);
+    for (const score of scores) this.#book.scored(score);
     const atMs = Math.max(...scores.map((score) => score.atMs));
     for (const client of this.#clients.values()) client.sendScores(atMs, scores);
+  }
+
+  /** Somebody came or left. A score of somebody unknown also tells that they came. */
+  publishSubject({ subjectId, state, atMs }: Presence): void {
+    if (this.#isClosed) return;
+    if (state === 'appeared') this.#book.appeared(subjectId, atMs);
+    else this.#book.left(subjectId);
   }
 
   publishStatus(status: Omit<RuntimeStatus, 'stream'>): void {
@@ -137,14 +148,13 @@ export class StreamServer {
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    clearInterval(this.#sweeper);
     this.#clients.clear();
     await this.#io.close();
     this.#http.closeAllConnections();
   }
 
   async #listen(): Promise<void> {
-    const { host, port, subjectTimeoutMs } = this.#config;
+    const { host, port } = this.#config;
     await new Promise<void>((resolve, reject) => {
       this.#http.once('error', (error: NodeJS.ErrnoException) => {
         void this.#io.close();
@@ -154,8 +164,6 @@ export class StreamServer {
     });
     this.#http.removeAllListeners('error');
     this.#http.on('error', () => this.#count(this.#refused, 'source-failed'));
-    this.#sweeper = setInterval(() => this.#book.sweep(performance.now()), subjectTimeoutMs / 4);
-    this.#sweeper.unref();
   }
 
   #admit(socket: StreamSocket, next: (error?: Error) => void): void {

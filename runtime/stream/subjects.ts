@@ -3,26 +3,23 @@ import type { ExpressionScores } from '../../core/types.js';
 
 /** How long a camera counts as seeing a person after it last did; also the pace of `changed`. */
 const CAMERA_MEMORY_MS = 1000;
+/** A bound against a flood of ids; a rig follows a handful of people. */
 const MOST_SUBJECTS = 256;
 
 interface Entry {
   subject: Subject;
-  latest: ExpressionScores;
-  /** Last time each camera contributed, on the score's clock. */
+  latest?: ExpressionScores;
+  /** Last time each camera contributed. */
   readonly seenByMs: Map<string, number>;
-  /** When the last score came, on the caller's clock. */
-  heardAtMs: number;
   changedAtMs: number;
 }
 
-/** Who is there, told from the scores that pass: people appear, are seen by other cameras, leave. */
+/** Who is there, for snapshots and changes; which cameras see them is told by their scores. */
 export class SubjectBook {
   readonly #entries = new Map<string, Entry>();
-  readonly #timeoutMs: number;
   readonly #tell: (change: SubjectChange) => void;
 
-  constructor(timeoutMs: number, tell: (change: SubjectChange) => void) {
-    this.#timeoutMs = timeoutMs;
+  constructor(tell: (change: SubjectChange) => void) {
     this.#tell = tell;
   }
 
@@ -31,61 +28,49 @@ export class SubjectBook {
   }
 
   get scores(): ExpressionScores[] {
-    return [...this.#entries.values()].map(({ latest }) => latest);
+    return [...this.#entries.values()].flatMap(({ latest }) => latest ?? []);
   }
 
-  /** @param nowMs the clock by which people time out; not that of the scores. */
-  note(scores: ExpressionScores, nowMs: number): void {
-    const { subjectId, atMs } = scores;
+  appeared(subjectId: string, atMs: number): void {
+    if (!this.#entries.has(subjectId)) this.#add(subjectId, atMs, []);
+  }
+
+  left(subjectId: string): void {
     const entry = this.#entries.get(subjectId);
-    if (entry === undefined) {
-      if (this.#entries.size >= MOST_SUBJECTS) this.#remove(this.#entries.keys().next().value!);
-      this.#add(scores, nowMs);
-      return;
-    }
-    for (const { cameraId } of scores.views) entry.seenByMs.set(cameraId, atMs);
-    const cameraIds = [...entry.seenByMs]
+    if (entry === undefined) return;
+    this.#entries.delete(subjectId);
+    this.#tell({ kind: 'left', subject: entry.subject });
+  }
+
+  scored(scores: ExpressionScores): void {
+    const { subjectId, atMs, views } = scores;
+    const entry =
+      this.#entries.get(subjectId) ??
+      this.#add(subjectId, atMs, views.map(({ cameraId }) => cameraId).sort());
+    for (const { cameraId } of views) entry.seenByMs.set(cameraId, atMs);
+    entry.latest = scores;
+    entry.subject = { ...entry.subject, lastMs: atMs };
+    const { cameraIds } = entry.subject;
+    if (cameraIds.length > 0 && Math.abs(atMs - entry.changedAtMs) < CAMERA_MEMORY_MS) return;
+    const now = [...entry.seenByMs]
       .filter(([, seenMs]) => Math.abs(atMs - seenMs) <= CAMERA_MEMORY_MS)
       .map(([cameraId]) => cameraId)
       .sort();
-    const isChanged = cameraIds.join('\n') !== entry.subject.cameraIds.join('\n');
-    const mayTell = Math.abs(atMs - entry.changedAtMs) >= CAMERA_MEMORY_MS;
-    entry.subject = {
-      ...entry.subject,
-      lastMs: atMs,
-      ...(isChanged && mayTell && { cameraIds }),
-    };
-    entry.latest = scores;
-    entry.heardAtMs = nowMs;
-    if (!isChanged || !mayTell) return;
+    if (now.join('\n') === cameraIds.join('\n')) return;
     entry.changedAtMs = atMs;
+    entry.subject = { ...entry.subject, cameraIds: now };
     this.#tell({ kind: 'changed', subject: entry.subject });
   }
 
-  /** Lets those go who had no score for too long. */
-  sweep(nowMs: number): void {
-    for (const [id, { heardAtMs }] of this.#entries) {
-      if (nowMs - heardAtMs > this.#timeoutMs) this.#remove(id);
-    }
-  }
-
-  #add(scores: ExpressionScores, nowMs: number): void {
-    const { subjectId, atMs, views } = scores;
-    const cameraIds = views.map(({ cameraId }) => cameraId).sort();
-    const subject: Subject = { subjectId, firstMs: atMs, lastMs: atMs, cameraIds };
-    this.#entries.set(subjectId, {
-      subject,
-      latest: scores,
+  #add(subjectId: string, atMs: number, cameraIds: string[]): Entry {
+    if (this.#entries.size >= MOST_SUBJECTS) this.left(this.#entries.keys().next().value!);
+    const entry: Entry = {
+      subject: { subjectId, firstMs: atMs, lastMs: atMs, cameraIds },
       seenByMs: new Map(cameraIds.map((cameraId) => [cameraId, atMs])),
-      heardAtMs: nowMs,
       changedAtMs: atMs,
-    });
-    this.#tell({ kind: 'appeared', subject });
-  }
-
-  #remove(id: string): void {
-    const { subject } = this.#entries.get(id)!;
-    this.#entries.delete(id);
-    this.#tell({ kind: 'left', subject });
+    };
+    this.#entries.set(subjectId, entry);
+    this.#tell({ kind: 'appeared', subject: entry.subject });
+    return entry;
   }
 }

@@ -1,0 +1,1 @@
+export { StreamServer, type StreamServerOptions } from './server.js';
