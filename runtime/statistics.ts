@@ -45,7 +45,7 @@ export class Rate {
     const [first] = this.#timesMs;
     if (first === undefined || this.#timesMs.length < 2) return 0;
     const seconds = Math.max(nowMs - first, this.#spanMs / 4) / 1000;
-    return this.#timesMs.length / seconds;
+    return (this.#timesMs.length - 1) / seconds;
   }
 }
 
