@@ -1,0 +1,59 @@
+import { ClmexError } from '../../core/errors.js';
+import type { Graph } from '../../encoder/graph.js';
+
+/** Row-major floats; batch first. */
+export interface Tensor {
+  readonly data: Float32Array;
+  readonly shape: readonly number[];
+}
+
+/** Name and shape of an input or output; a text is a free dimension. */
+export interface TensorInfo {
+  readonly name: string;
+  readonly shape: readonly (number | string)[];
+}
+
+/** A network ready to run. Calls may not overlap. */
+export interface Session {
+  readonly inputs: readonly TensorInfo[];
+  readonly outputs: readonly TensorInfo[];
+  /** @throws ClmexError `engine-failed` naming the model. */
+  run(inputs: Readonly<Record<string, Tensor>>): Promise<Readonly<Record<string, Tensor>>>;
+  close(): Promise<void>;
+}
+
+/** Runs networks; chosen by the configuration, imported only when chosen. */
+export interface Engine {
+  /** For people: engine, version, where it computes. */
+  readonly name: string;
+  /**
+   * Makes a network ready.
+   * @param model A graph, or the bytes of an .onnx file.
+   * @param name For errors.
+   * @throws ClmexError `model-invalid` where the engine refuses it.
+   */
+  load(model: Graph | Uint8Array, name: string): Promise<Session>;
+}
+
+export interface EngineOptions {
+  readonly kind: 'onnxruntime';
+  /** Threads within one operator. */
+  readonly threads: number;
+}
+
+/** @throws ClmexError `invalid-config` for an engine that is not known. */
+export async function createEngine(options: EngineOptions): Promise<Engine> {
+  const make = ENGINES[options.kind] as (typeof ENGINES)['onnxruntime'] | undefined;
+  if (make === undefined)
+    throw new ClmexError('invalid-config', 'an engine that is not known', {
+      field: 'engine.kind',
+      value: options.kind,
+      allowed: Object.keys(ENGINES).join(', '),
+    });
+  return make(options);
+}
+
+const ENGINES = {
+  onnxruntime: async ({ threads }: EngineOptions): Promise<Engine> =>
+    (await import('./onnxruntime.js')).createOnnxRuntime(threads),
+};
