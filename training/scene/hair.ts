@@ -57,7 +57,7 @@ function offTheFace(triangles: readonly number[], positions: Float32Array): numb
     const corners = triangles.slice(t, t + 3);
     const hides = corners.some((v) => {
       const [x, y, z] = [positions[3 * v]!, positions[3 * v + 1]!, positions[3 * v + 2]!];
-      return z > 6.5 && Math.abs(x) < 8 && y < 7.2 && y > -9;
+      return z > 6.5 && Math.abs(x) < 6.2 && y < 7.2 && y > -9;
     });
     if (!hides) kept.push(...corners);
   }
@@ -120,7 +120,7 @@ export function paintHair(random: Random, color: readonly [number, number, numbe
       for (const { across, along, phase } of waves) {
         sum += Math.sin((across * 6.28 * x) / STRANDS + (along * 6.28 * y) / STRANDS + phase);
       }
-      const shade = Math.exp(0.22 * sum);
+      const shade = Math.exp(0.13 * sum);
       for (let k = 0; k < 3; k++) data[3 * (y * STRANDS + x) + k] = color[k]! * shade;
     }
   }

@@ -1,5 +1,5 @@
 import type { CameraCalibration } from '../../calibration/rig.js';
-import type { Mat3 } from '../../core/geometry.js';
+import { apply, IDENTITY3, type Mat3 } from '../../core/geometry.js';
 import type { Head } from '../../core/types.js';
 import { projectVertices } from './camera.js';
 import { EYE_SIDE, paintEye } from './eye.js';
@@ -48,6 +48,7 @@ export interface LitHead {
   readonly positions: Float32Array;
   readonly light: Float32Array;
   readonly hairLight?: Float32Array;
+  readonly torsoPositions: Float32Array;
   readonly torsoLight: Float32Array;
 }
 
@@ -121,7 +122,11 @@ function paint(
   for (const v of model.parts.get(part) ?? []) albedo.set(color, 3 * v);
 }
 
-/** Moves a person's face and lights it. `rotation`: head to world. */
+/**
+ * Moves a person's face and lights it.
+ * @param rotation head to world
+ * @param neck torso to head: how the body is turned against the head
+ */
 export function lightHead(
   model: HeadModel,
   visibility: Visibility,
@@ -129,8 +134,12 @@ export function lightHead(
   weights: ShapeWeights,
   environment: Environment,
   rotation: Mat3,
+  neck: Mat3 = IDENTITY3,
 ): LitHead {
   const positions = express(model, person.head, weights);
+  bendNeck(positions, neck, SKIN_VERTICES);
+  const torsoPositions = Float32Array.from(person.torso.positions);
+  bendNeck(torsoPositions, neck, torsoPositions.length / 3);
   const normals = vertexNormals(positions, model.parts.values());
   const light = lightVertices(environment, rotation, normals, visibility);
   const { gain } = person.skin;
@@ -139,16 +148,32 @@ export function lightHead(
   }
   lightMouth(model, light, weights);
   const torso = person.torso;
-  const torsoNormals = vertexNormals(torso.positions, [torso.triangles]);
+  const torsoNormals = vertexNormals(torsoPositions, [torso.triangles]);
   const torsoLight = lightVertices(environment, rotation, torsoNormals, undefined);
-  if (person.hair === undefined) return { person, positions, light, torsoLight };
+  if (person.hair === undefined) return { person, positions, torsoPositions, light, torsoLight };
   return {
     person,
     positions,
+    torsoPositions,
     light,
     torsoLight,
     hairLight: lightHair(person.hair, light, environment, rotation),
   };
+}
+
+const NECK_CM = [0, -5.5, -1.5] as const;
+
+/** Turns what lies below the chin with the body; the neck bends between. */
+function bendNeck(positions: Float32Array, neck: Mat3, count: number): void {
+  if (neck === IDENTITY3) return;
+  for (let v = 0; v < 3 * count; v += 3) {
+    const t = Math.min(1, Math.max(0, (-5 - positions[v + 1]! + 0.25 * positions[v + 2]!) / 7));
+    if (t === 0) continue;
+    const share = t * t * (3 - 2 * t);
+    const from = [0, 1, 2].map((k) => positions[v + k]! - NECK_CM[k]!) as [number, number, number];
+    const turned = apply(neck, from);
+    for (let k = 0; k < 3; k++) positions[v + k]! += share * (turned[k]! - from[k]!);
+  }
 }
 
 /** Hair is lit by its own shape, shaded as the skin below it. */
@@ -174,7 +199,7 @@ function lightHair(
   return light;
 }
 
-const LIPS = [0, 5518, 2081, 4275] as const;
+const LIPS: readonly number[] = [0, 5518, 2081, 4275];
 
 /**
  * Shadows inside the mouth were cast with it wide open: a smaller gap lets less light in. Teeth
@@ -200,7 +225,7 @@ function lightMouth(model: HeadModel, light: Float32Array, weights: ShapeWeights
 /** The head's surfaces as one camera sees them. */
 export function headSurfaces(
   model: HeadModel,
-  { person, positions, light, hairLight, torsoLight }: LitHead,
+  { person, positions, torsoPositions, light, hairLight, torsoLight }: LitHead,
   place: Head,
   camera: CameraCalibration,
   samplesPerPixel: number,
@@ -223,10 +248,10 @@ export function headSurfaces(
       twoSided: true,
     });
   }
-  const cloth = torso.positions.map((_, i) => torso.color[i % 3]!);
+  const cloth = torsoPositions.map((_, i) => torso.color[i % 3] ?? 0);
   extra.push({
     triangles: torso.triangles,
-    screen: projectVertices(camera, place, torso.positions, MODEL_UNIT, samplesPerPixel),
+    screen: projectVertices(camera, place, torsoPositions, MODEL_UNIT, samplesPerPixel),
     light: torsoLight,
     albedo: cloth,
     twoSided: true,

@@ -21,6 +21,8 @@ export interface Skin {
   /** Factor a skin vertex that undoes the portrait's own shading. */
   readonly gain: Float32Array;
   readonly iris: readonly [number, number, number];
+  /** The portrait's own hair where it can be told from skin; linear RGB. */
+  readonly hairTone: readonly [number, number, number] | undefined;
   readonly fit: PhotoFit;
 }
 
@@ -73,6 +75,7 @@ export async function readSkin(
     albedo,
     gain: shadingGain(albedo, blend, fit.normals),
     iris: irisColor(photo, pixels),
+    hairTone: ownHair(topTone(model, albedo, blend), cheekTone(model, albedo, blend)),
     fit,
   };
 }
@@ -154,22 +157,8 @@ function regionTones(
   albedo: Float32Array,
   known: Float32Array,
 ): (readonly [number, number, number] | undefined)[] {
-  const gather = (keep: (x: number, y: number, z: number) => boolean): [number, number, number] => {
-    const colors: [number, number, number][] = [];
-    for (let v = 0; v < SKIN_VERTICES; v++) {
-      const [x, y, z] = model.neutral.subarray(3 * v, 3 * v + 3) as unknown as [
-        number,
-        number,
-        number,
-      ];
-      if (known[v]! > 0.8 && keep(x, y, z)) {
-        colors.push([albedo[3 * v]!, albedo[3 * v + 1]!, albedo[3 * v + 2]!]);
-      }
-    }
-    return colors.length > 0 ? medianOf(colors) : [0.3, 0.2, 0.15];
-  };
   const skin = cheekTone(model, albedo, known);
-  const hair = gather((_x, y) => y > 11.8);
+  const hair = topTone(model, albedo, known);
   const dim = (color: readonly [number, number, number], by: number): [number, number, number] => [
     color[0] * by,
     color[1] * by,
@@ -186,6 +175,27 @@ function regionTones(
     if (y < -1 && z < 2) return dim(skin, 0.8);
     return Math.abs(x) > 5 && y < 5 && y > -9 ? skin : undefined;
   });
+}
+
+/** A high forehead or a bald head shows skin where hair would be. */
+function ownHair(
+  top: readonly [number, number, number],
+  cheek: readonly [number, number, number],
+): readonly [number, number, number] | undefined {
+  return top[0] < 0.45 * cheek[0] ? top : undefined;
+}
+
+function topTone(
+  model: HeadModel,
+  albedo: Float32Array,
+  known: Float32Array,
+): [number, number, number] {
+  const colors: [number, number, number][] = [];
+  for (let v = 0; v < SKIN_VERTICES; v++) {
+    if (known[v]! < 0.7 || model.neutral[3 * v + 1]! < 11.3) continue;
+    colors.push([albedo[3 * v]!, albedo[3 * v + 1]!, albedo[3 * v + 2]!]);
+  }
+  return colors.length > 0 ? medianOf(colors) : [0.05, 0.035, 0.025];
 }
 
 function cheekTone(
