@@ -66,14 +66,15 @@ export function sampleRegion(
   const [stepX, stepY] = [region.width / side, region.height / side];
   const [ux, uy] = [stepX * cos, stepX * sin];
   const [vx, vy] = [-stepY * sin, stepY * cos];
-  const middle = side / 2 - 0.5;
+  const middle = side / 2;
   const repeat = border === 'repeat';
   const [lastX, lastY] = [width - 1, height - 1];
   let at = offset;
   for (let v = 0; v < side; v++) {
-    // Pixel indices of the sample: continuous coordinates less half a pixel.
-    let x = region.x - 0.5 - middle * ux + (v - middle) * vx;
-    let y = region.y - 0.5 - middle * uy + (v - middle) * vy;
+    // The region's corner falls on the first sample, a pixel's index is its place: the convention of
+    // MediaPipe's CPU path, by which the models' outputs are read.
+    let x = region.x - middle * ux + (v - middle) * vx;
+    let y = region.y - middle * uy + (v - middle) * vy;
     for (let u = 0; u < side; u++, x += ux, y += uy, at += 3) {
       if (x < 0 || y < 0 || x >= lastX || y >= lastY) {
         sampleAtBorder(pixels, width, height, x, y, repeat, gain, low, out, at);
