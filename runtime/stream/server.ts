@@ -220,8 +220,9 @@ export class StreamServer {
 
   /** Messages so large or so broken that nobody can be answered end the connection. */
   #noteBrokenConnection(reason: string, error: unknown): void {
-    const code = (error as { code?: string } | undefined)?.code;
-    if (code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') this.#count(this.#refused, 'limit-exceeded');
+    // engine.io keeps only the text of what ws said.
+    const isOversized = error instanceof Error && error.message.includes('Max payload size');
+    if (isOversized) this.#count(this.#refused, 'limit-exceeded');
     else if (reason === 'parse error') this.#count(this.#refused, 'invalid-argument');
   }
 
