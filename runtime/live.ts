@@ -27,7 +27,7 @@ export class Live {
   readonly #events: LiveEvents;
   #waiting: FrameSet | undefined;
   #working: Promise<void> | undefined;
-  #failure: unknown;
+  #failure: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #ending = false;
 
@@ -65,7 +65,7 @@ export class Live {
   }
 
   /** A camera that fails is gone for good and says why in its status; the others go on. */
-  async #drain(camera: Camera): Promise<unknown> {
+  async #drain(camera: Camera): Promise<Error | undefined> {
     try {
       for await (const frame of camera.frames()) {
         this.#events.frame(camera.id);
@@ -74,7 +74,7 @@ export class Live {
       }
       return undefined;
     } catch (error) {
-      return error;
+      return asError(error);
     } finally {
       this.#offer(this.#pipeline.sync.cameraEnded(camera.id));
     }
@@ -110,7 +110,7 @@ export class Live {
     try {
       for (let set = this.#take(); set !== undefined; set = this.#take()) await this.#handle(set);
     } catch (error) {
-      this.#failure = error;
+      this.#failure = asError(error);
       for (const camera of this.#cameras) void camera.close();
     } finally {
       this.#working = undefined;
@@ -127,3 +127,6 @@ export class Live {
     while (this.#working !== undefined) await this.#working;
   }
 }
+
+const asError = (error: unknown): Error =>
+  error instanceof Error ? error : new Error(String(error));

@@ -122,12 +122,12 @@ class Run {
 
   #summary(): ScoreSummary {
     const now = this.#clock.nowMs();
-    const { rate: _, ...frameSets } = this.#health.frameSets(now);
+    const { total, complete, partial, spreadMs } = this.#health.frameSets(now);
     const status = this.#health.cameras(now, this.#cameras, this.#pipeline.sync);
     return {
       model: this.#model.manifest.name,
       engine: this.#inference.info.engine,
-      frameSets,
+      frameSets: { total, complete, partial, spreadMs },
       scores: this.#scores,
       subjects: this.#subjects.size,
       cameras: Object.fromEntries(

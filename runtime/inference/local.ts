@@ -1,4 +1,5 @@
 import { loadModel } from '../../encoder/index.js';
+import { toRadians } from '../../core/geometry.js';
 import type { Face } from '../../core/types.js';
 import { EmbedStage } from '../embed/embed.js';
 import { createEngine } from '../engine/engine.js';
@@ -10,6 +11,9 @@ import type {
   InferenceInfo,
   InferenceOptions,
 } from './inference.js';
+
+/** MediaPipe's face_landmark graph shows the model 1.5 times the face's bounds. */
+const REGION_OVER_FACE = 1.5;
 
 /** {@link Inference} in this thread; the worker's inside, and what training uses. */
 export class LocalInference implements Inference {
@@ -39,7 +43,10 @@ export class LocalInference implements Inference {
   }
 
   faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]> {
-    for (const seed of seeds) this.#faces.seed(seed);
+    for (const { cameraId, x, y, sizePx, rollDeg } of seeds) {
+      const side = REGION_OVER_FACE * sizePx;
+      this.#faces.seed(cameraId, { x, y, width: side, height: side, rotation: toRadians(rollDeg) });
+    }
     return this.#faces.push(frames);
   }
 

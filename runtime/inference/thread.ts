@@ -33,8 +33,8 @@ export const READY = 0;
 const CLOSE_PATIENCE_MS = 5_000;
 
 interface Waiting {
-  resolve(result: unknown): void;
-  reject(error: ClmexError): void;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: ClmexError) => void;
 }
 
 /** {@link Inference} in a worker thread, so that the event loop stays free for frames and clients. */
