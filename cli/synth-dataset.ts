@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdir, readdir } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { ClmexError } from '../core/errors.js';
+import { planDataset, type PlannedShard } from '../training/dataset/plan.js';
+import { ShardRenderer } from '../training/dataset/render.js';
+import { SHARD_INDEX, shardName } from '../training/dataset/shard.js';
+import { Studio } from '../training/scene/people.js';
+import { printResult, progress } from './output.js';
+import { dataFolder, wholeNumber } from './synth-options.js';
+import { openMeasure } from './synth-measure.js';
+
+interface Options {
+  readonly out: string;
+  readonly data?: string;
+  readonly subjects: number;
+  readonly captures: number;
+  readonly views: number;
+  readonly seed: number;
+  readonly workers: number;
+  readonly part: number;
+  readonly resume: boolean;
+  readonly json: boolean;
+}
+
+/** `clmex synth dataset`: captures of rendered people as the faces stage measures them. */
+export function registerDataset(synth: Command): void {
+  synth
+    .command('dataset')
+    .description('Render a training set: views of one moment, measured by the real face models.')
+    .requiredOption('--out <dir>', 'folder for the shards')
+    .option('--data <dir>', 'holds ict-facekit/, london/, makehuman-hair/ (default: $CLMEX_DATA)')
+    .option('--subjects <n>', 'rendered people over all splits', wholeNumber(3), 240)
+    .option('--captures <n>', 'moments to render', wholeNumber(1), 800)
+    .option('--views <n>', 'views a moment, spread over −90 … 90°', wholeNumber(1), 5)
+    .option('--seed <n>', 'fixes everything random', wholeNumber(0), 1)
+    .option('--workers <n>', 'processes', wholeNumber(1), 1)
+    .option('--part <n>', 'of those, do only this one’s share (0: start all)', wholeNumber(0), 0)
+    .option('--resume', 'keep the shards that are there', false)
+    .option('--json', 'print one JSON document', false)
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  await mkdir(options.out, { recursive: true });
+  const there = new Set((await readdir(options.out)).filter((name) => SHARD_INDEX.test(name)));
+  if (there.size > 0 && !options.resume && options.part === 0) {
+    throw new ClmexError('invalid-argument', 'the folder already holds shards', {
+      field: '--out',
+      value: options.out,
+      allowed: 'an empty folder, or --resume',
+    });
+  }
+  if (options.workers > 1 && options.part === 0) {
+    await Promise.all(Array.from({ length: options.workers }, (_, i) => part(i + 1)));
+    printResult(options.json, { out: options.out }, () => `training set in ${options.out}`);
+    return;
+  }
+  const counts = await render(options, there);
+  printResult(
+    options.json,
+    { out: options.out, ...counts },
+    () =>
+      `${String(counts.captures)} captures, faces found in ${String(counts.found)} of ${String(counts.views)} views: ${options.out}`,
+  );
+}
+
+/** Runs this very command once more for one share of the shards. */
+async function part(number: number): Promise<void> {
+  const args = [...process.argv.slice(1), '--resume', '--part', String(number)];
+  const child = spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const stop = (): void => void child.kill();
+  process.once('exit', stop);
+  const [code] = (await once(child, 'exit')) as [number | null];
+  process.off('exit', stop);
+  if (code !== 0) {
+    throw new ClmexError('source-failed', 'a rendering process failed', {
+      field: '--part',
+      value: number,
+    });
+  }
+}
+
+async function render(
+  { data, out, subjects, captures, views, seed, workers, part: mine }: Options,
+  there: ReadonlySet<string>,
+): Promise<{ captures: number; views: number; found: number }> {
+  const studio = await Studio.open(dataFolder(data));
+  const { measure, close } = await openMeasure();
+  const shards = planDataset({ subjects, captures, seed }, (split) => studio.portraits(split));
+  const missing = (shard: PlannedShard): boolean => !there.has(`${shardName(shard.number)}.json`);
+  const todo = shards.filter(
+    (shard) => (mine === 0 || shard.number % workers === mine - 1) && missing(shard),
+  );
+  const renderer = new ShardRenderer(studio, measure);
+  const counts = { captures: 0, views: 0, found: 0 };
+  const startedMs = Date.now();
+  try {
+    for (const shard of todo) {
+      const written = await renderer.write(out, shard, views, seed);
+      counts.captures += shard.captures.length;
+      counts.views += written.views;
+      counts.found += written.found;
+      const msAView = (Date.now() - startedMs) / counts.views;
+      progress(
+        `${shardName(shard.number)} (${shard.split}): ${String(counts.captures)} captures, ` +
+          `${((counts.found / counts.views) * 100).toFixed(1)} % found, ${msAView.toFixed(0)} ms a view`,
+      );
+    }
+  } finally {
+    await close();
+  }
+  return counts;
+}

@@ -1,0 +1,10 @@
+import type { Command } from 'commander';
+import { registerDataset } from './synth-dataset.js';
+
+/** `clmex synth`: recordings and training sets from rendered people. */
+export function register(program: Command): void {
+  const synth = program
+    .command('synth')
+    .description('Render people: recordings with known truth, training sets.');
+  registerDataset(synth);
+}
