@@ -67,8 +67,9 @@ export function windowOf(
 }
 
 /**
- * dW[k, l, i, o] = Σ x[n, k + s·r, l + s·q, i] dy[n, r, q, o]: a convolution of x, its channels as
- * batch and its batch as channels, with dy as a kernel dilated by the stride.
+ * dW[k, l, i, o] = Σ x[n, k + s·r, l + s·q, i] dy[n, r, q, o]. For stride 1 one product of x, shifted
+ * to each kernel place, with dy; otherwise a convolution of x, its channels as batch and its batch as
+ * channels, with dy as a kernel dilated by the stride.
  */
 function filterGradient(
   x: tf.Tensor4D,
@@ -78,6 +79,7 @@ function filterGradient(
   return tf.tidy(() => {
     const kernel = attributes.filterShape!;
     const { stride, before, after } = windowOf(x.shape, dy.shape, kernel, attributes);
+    if (stride[0] === 1 && stride[1] === 1) return shiftedProduct(x, dy, kernel, before, after);
     const shifted = trimmed(tf.transpose<tf.Tensor4D>(x, [3, 1, 2, 0]), before, after);
     const weights = tf.transpose<tf.Tensor4D>(dy, [1, 2, 0, 3]);
     const gradient = tf.conv2d(shifted.tensor, weights, 1, shifted.pad, 'NHWC', stride);
@@ -86,9 +88,40 @@ function filterGradient(
 }
 
 /**
+ * All pictures of the batch lie on one line, with enough zeros between rows and pictures that what a
+ * shift reads past a border is zero. Each kernel place is then one contiguous piece of that line.
+ */
+function shiftedProduct(
+  x: tf.Tensor4D,
+  dy: tf.Tensor4D,
+  kernel: readonly number[],
+  before: readonly [number, number],
+  after: readonly [number, number],
+): tf.Tensor {
+  const [batch, height, width, channels] = x.shape;
+  const [, rows, columns, out] = dy.shape;
+  const tall = Math.max(height + Math.max(before[0], after[0]), rows);
+  const wide = Math.max(width + Math.max(before[1], after[1]), columns);
+  const length = batch * tall * wide;
+  const lead = before[0] * wide + before[1];
+  const tail = (kernel[0]! - 1) * wide + kernel[1]! - 1;
+  const grid = (values: tf.Tensor4D, h: number, w: number, c: number): tf.Tensor2D =>
+    tf.reshape(tf.pad(values, [[0, 0], [0, tall - h], [0, wide - w], [0, 0]]), [length, c]); // prettier-ignore
+  const line = tf.transpose(
+    tf.pad(grid(x, height, width, channels), [[lead, tail], [0, 0]]), // prettier-ignore
+  );
+  const views = Array.from({ length: kernel[0]! * kernel[1]! }, (_, at) => {
+    const shift = Math.floor(at / kernel[1]!) * wide + (at % kernel[1]!);
+    return tf.slice(line, [0, shift], [channels, length]);
+  });
+  const product = tf.matMul(tf.concat(views, 0), grid(dy, rows, columns, out));
+  return tf.reshape(product, [...kernel]);
+}
+
+/**
  * dx at row s·j + a gathers dy at rows j + d with the kernel rows k = a + before − s·d: each of the
- * s² phases is a small convolution of dy; one convolution makes all phases as channels, and
- * depth-to-space lays them out.
+ * s² phases is a small convolution of dy. Phases of one row are made together, as channels, and so
+ * lie side by side already; rows are then interleaved.
  */
 function inputGradient(
   dy: tf.Tensor4D,
@@ -99,42 +132,40 @@ function inputGradient(
     const shape = attributes.inputShape!;
     const [kernelHeight, kernelWidth, channels, out] = filter.shape;
     const { stride, before } = windowOf(shape, dy.shape, filter.shape, attributes);
-    const rows = phases(kernelHeight, stride[0], before[0]);
-    const columns = phases(kernelWidth, stride[1], before[1]);
-    const selection = tf.tensor2d(crossed(rows, columns), [
-      rows.taps * columns.taps * stride[0] * stride[1],
-      kernelHeight * kernelWidth,
-    ]);
     const flat = tf.reshape<tf.Rank.R2>(filter, [kernelHeight * kernelWidth, channels * out]);
-    const [taps, count] = [rows.taps * columns.taps, stride[0] * stride[1]];
-    const spread = tf.reshape(tf.matMul(selection, flat), [taps, count, channels, out]);
-    const kernel = tf.reshape<tf.Rank.R4>(tf.transpose(spread, [0, 3, 1, 2]), [
-      rows.taps, columns.taps, out, count * channels,
-    ]); // prettier-ignore
-    const cells = [Math.ceil(shape[1] / stride[0]), Math.ceil(shape[2] / stride[1])];
-    const after = ([rows, columns] as const).map(
-      ({ last }, axis) => cells[axis]! - 1 + last - (dy.shape[axis + 1]! - 1),
-    ) as [number, number];
-    const input = trimmed(dy, [-rows.first, -columns.first], after);
-    const all = tf.conv2d(input.tensor, kernel, 1, input.pad);
-    const laid = stride[0] === 1 && stride[1] === 1 ? all : layOut(all, stride, channels);
+    const columns = phasesOf(kernelWidth, stride[1], before[1]);
+    const cells = [Math.ceil(shape[1] / stride[0]), Math.ceil(shape[2] / stride[1])] as const;
+    const lines = Array.from({ length: stride[0] }, (_, a) => {
+      const rows = phaseOf(kernelHeight, stride[0], before[0], a);
+      const line = [shape[0] * cells[0], 1, cells[1] * stride[1] * channels];
+      if (rows.taps === 0) return tf.zeros(line);
+      const kernel = phaseKernel(flat, rows, columns, channels, out);
+      const after = ([rows, columns] as const).map(
+        ({ last }, axis) => cells[axis]! - 1 + last - (dy.shape[axis + 1]! - 1),
+      ) as [number, number];
+      const input = trimmed(dy, [-rows.first, -columns.first], after);
+      return tf.reshape(tf.conv2d(input.tensor, kernel, 1, input.pad), line);
+    });
+    const all = lines.length === 1 ? lines[0]! : tf.concat(lines, 1);
+    const laid = tf.reshape(all, [shape[0], cells[0] * stride[0], cells[1] * stride[1], channels]);
     if (laid.shape[1] === shape[1] && laid.shape[2] === shape[2]) return laid;
     return tf.slice(laid, [0, 0, 0, 0], shape);
   });
 }
 
 interface Phases {
-  /** Offsets of dy that any phase reads, from `first` to `last`. */
+  /** Offsets of dy that the phases read, from `first` to `last`. */
   readonly first: number;
   readonly last: number;
   readonly taps: number;
-  /** Kernel index a phase takes at an offset, or −1: `at[tap * stride + phase]`. */
+  readonly phases: number;
+  /** Kernel index a phase takes at an offset, or −1: `at[tap * phases + phase]`. */
   readonly at: readonly number[];
-  readonly stride: number;
   readonly kernel: number;
 }
 
-function phases(kernel: number, stride: number, before: number): Phases {
+/** All phases of one dimension. */
+function phasesOf(kernel: number, stride: number, before: number): Phases {
   const first = Math.ceil((before - kernel + 1) / stride);
   const last = Math.floor((stride - 1 + before) / stride);
   const taps = last - first + 1;
@@ -142,32 +173,40 @@ function phases(kernel: number, stride: number, before: number): Phases {
     const index = (i % stride) + before - stride * (first + Math.floor(i / stride));
     return index >= 0 && index < kernel ? index : -1;
   });
-  return { first, last, taps, at, stride, kernel };
+  return { first, last, taps, phases: stride, at, kernel };
 }
 
-/** Zeros and ones, rows (tapRow, tapColumn, phaseRow, phaseColumn), columns kernel places. */
-function crossed(rows: Phases, columns: Phases): Float32Array {
+/** One phase alone, with the offsets that it reads. */
+function phaseOf(kernel: number, stride: number, before: number, phase: number): Phases {
+  const first = Math.ceil((phase + before - kernel + 1) / stride);
+  const last = Math.floor((phase + before) / stride);
+  const taps = Math.max(0, last - first + 1);
+  const at = Array.from({ length: taps }, (_, tap) => phase + before - stride * (first + tap));
+  return { first, last, taps, phases: 1, at, kernel };
+}
+
+/** [tapRows, tapColumns, out, phaseColumns × channels], picked from the kernel by zeros and ones. */
+function phaseKernel(
+  flat: tf.Tensor2D,
+  rows: Phases,
+  columns: Phases,
+  channels: number,
+  out: number,
+): tf.Tensor4D {
   const places = rows.kernel * columns.kernel;
-  const count = rows.taps * columns.taps * rows.stride * columns.stride;
-  const selection = new Float32Array(count * places);
-  let line = 0;
-  for (let t = 0; t < rows.taps; t++)
-    for (let u = 0; u < columns.taps; u++)
-      for (let a = 0; a < rows.stride; a++)
-        for (let b = 0; b < columns.stride; b++) {
-          const [k, l] = [rows.at[t * rows.stride + a]!, columns.at[u * columns.stride + b]!];
-          if (k >= 0 && l >= 0) selection[line * places + k * columns.kernel + l] = 1;
-          line++;
-        }
-  return selection;
-}
-
-function layOut(all: tf.Tensor4D, stride: [number, number], channels: number): tf.Tensor4D {
-  if (stride[0] === stride[1]) return tf.depthToSpace(all, stride[0]);
-  const [batch, height, width] = all.shape;
-  const split = tf.reshape(all, [batch * height, width, stride[0], stride[1] * channels]);
-  return tf.reshape<tf.Rank.R4>(tf.transpose(split, [0, 2, 1, 3]), [
-    batch, height * stride[0], width * stride[1], channels,
+  const taps = rows.taps * columns.taps;
+  const selection = new Float32Array(taps * columns.phases * places);
+  for (let t = 0; t < rows.taps; t++) {
+    for (let u = 0; u < columns.taps * columns.phases; u++) {
+      const column = columns.at[u]!;
+      const line = t * columns.taps * columns.phases + u;
+      if (column >= 0) selection[line * places + rows.at[t]! * columns.kernel + column] = 1;
+    }
+  }
+  const picked = tf.matMul(tf.tensor2d(selection, [taps * columns.phases, places]), flat);
+  const spread = tf.reshape(picked, [taps, columns.phases, channels, out]);
+  return tf.reshape<tf.Rank.R4>(tf.transpose(spread, [0, 3, 1, 2]), [
+    rows.taps, columns.taps, out, columns.phases * channels,
   ]); // prettier-ignore
 }
 

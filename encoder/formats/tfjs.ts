@@ -36,8 +36,8 @@ export interface TrainableOptions {
 }
 
 export function trainable(graph: Graph, { batchNorm }: TrainableOptions): Trainable {
-  const numbers = new Slots();
-  const running = new Slots();
+  const numbers = new SlotList();
+  const running = new SlotList();
   for (const layer of graph.layers) {
     if (layer.kind === 'conv2d' && batchNorm) {
       const channels = [layer.kernel.shape[3]!];
@@ -197,7 +197,7 @@ function activate(y: tf.Tensor, activation: Activation): tf.Tensor {
 }
 
 /** Collects tensors into one flat array. */
-class Slots {
+export class SlotList {
   readonly slots: ParameterSlot[] = [];
   readonly #data: Float32Array[] = [];
   #length = 0;
@@ -215,7 +215,8 @@ class Slots {
   }
 }
 
-function views(slots: readonly ParameterSlot[], values: Float32Array): Map<string, Weights> {
+/** The tensors of a flat array, as views onto it. */
+export function views(slots: readonly ParameterSlot[], values: Float32Array): Map<string, Weights> {
   return new Map(
     slots.map(({ name, shape, offset, length }) => [
       name,
