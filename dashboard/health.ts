@@ -1,0 +1,126 @@
+import type { CameraStatus, Counts, Percentiles, RuntimeStatus } from '../core/protocol.js';
+import { html } from './dom.js';
+import { amount, count, percent, signed } from './format.js';
+
+const HEADINGS = [
+  ['camera', ''],
+  ['fps', 'Frames a second'],
+  ['clock offset', 'Camera’s clock minus the runtime’s'],
+  ['drift', 'How fast the offset grows'],
+  ['uncertainty', 'Half width of the 95 % interval of a capture time'],
+  ['faces', 'Faces found, and a frame on average'],
+  ['left out of sets', 'Frames dropped and sets missed, by reason'],
+] as const;
+
+/** Frame sets, stage latencies and cameras: how the rig is doing. */
+export class Health {
+  readonly #cameras: HTMLElement;
+  readonly #sets: HTMLElement;
+  readonly #stages: HTMLElement;
+
+  constructor(cameras: HTMLElement, sets: HTMLElement, stages: HTMLElement) {
+    this.#cameras = cameras;
+    this.#sets = sets;
+    this.#stages = stages;
+  }
+
+  show(status: RuntimeStatus): void {
+    this.#cameras.replaceChildren(cameraTable(status.cameras));
+    this.#sets.replaceChildren(...frameSets(status));
+    this.#stages.replaceChildren(...stages(status.stagesMs));
+  }
+}
+
+function cameraTable(cameras: readonly CameraStatus[]): HTMLElement {
+  const head = html('tr', {}, ...HEADINGS.map(([text, title]) => html('th', { text, title })));
+  return html('table', {}, html('thead', {}, head), html('tbody', {}, ...cameras.map(cameraRow)));
+}
+
+function cameraRow(camera: CameraStatus): HTMLElement {
+  const { cameraId, state, detail, fps, frames, faces, offsetMs, driftPpm, uncertaintyMs } = camera;
+  const dot = html('span', {
+    class: 'state',
+    title: detail ?? state,
+    attributes: { 'data-state': state },
+  });
+  const name = html('td', {}, dot, html('b', { text: cameraId }));
+  if (state !== 'live') name.append(html('small', { text: detail ?? state }));
+  const perFrame = frames > 0 ? ` · ${(faces / frames).toFixed(1)}` : '';
+  const cells = [
+    fps.toFixed(1),
+    signed(offsetMs, 1, 'ms'),
+    signed(driftPpm, 0, 'ppm'),
+    uncertaintyMs === undefined ? '–' : `± ${amount(uncertaintyMs, 1, 'ms')}`,
+    `${count(faces)}${perFrame}`,
+  ];
+  return html(
+    'tr',
+    { attributes: { 'data-camera': cameraId } },
+    name,
+    ...cells.map((text) => html('td', { class: 'number', text })),
+    html('td', {}, chips(camera.drops, 'drop'), chips(camera.missing, 'miss')),
+  );
+}
+
+/** Each reason with its count; nothing where all is well. */
+function chips(counts: Counts, kind: 'drop' | 'miss'): HTMLElement {
+  const title = kind === 'drop' ? 'frames dropped' : 'sets without this camera';
+  const shown = Object.entries(counts).filter(([, n]) => n > 0);
+  return html(
+    'span',
+    { class: 'chips' },
+    ...shown.map(([reason, n]) =>
+      html('span', { class: `chip ${kind}`, title }, `${reason} `, html('b', { text: count(n) })),
+    ),
+  );
+}
+
+function frameSets({ frameSets: sets, drops, stream }: RuntimeStatus): HTMLElement[] {
+  const share = sets.total > 0 ? sets.complete / sets.total : 0;
+  const fill = html('div', { class: 'fill' });
+  fill.style.transform = `scaleX(${share})`;
+  const facts: [string, string][] = [
+    ['rate', `${sets.rate.toFixed(1)} / s`],
+    ['spread', `${sets.spreadMs.p50.toFixed(1)} ms · p95 ${sets.spreadMs.p95.toFixed(1)}`],
+    ['sets', `${count(sets.total)} · ${count(sets.partial)} partial`],
+  ];
+  const elements: HTMLElement[] = [
+    html(
+      'div',
+      { class: 'big' },
+      html('b', { text: percent(share) }),
+      html('span', { text: 'of frame sets complete' }),
+    ),
+    html('div', { class: 'track' }, fill),
+    html(
+      'dl',
+      {},
+      ...facts.flatMap(([term, text]) => [html('dt', { text: term }), html('dd', { text })]),
+    ),
+  ];
+  const others = { ...drops, ...prefixed(stream.dropped, 'client: ') };
+  if (Object.values(others).some((n) => n > 0)) elements.push(chips(others, 'drop'));
+  return elements;
+}
+
+const prefixed = (counts: Counts, prefix: string): Counts =>
+  Object.fromEntries(Object.entries(counts).map(([name, n]) => [prefix + name, n]));
+
+function stages(stagesMs: Readonly<Record<string, Percentiles>>): HTMLElement[] {
+  const most = Math.max(1, ...Object.values(stagesMs).map(({ p95 }) => p95));
+  return Object.entries(stagesMs).map(([stage, { p50, p95 }]) => {
+    const tail = html('div', { class: 'tail' });
+    tail.style.transform = `scaleX(${p95 / most})`;
+    const fill = html('div', { class: 'fill' });
+    fill.style.transform = `scaleX(${p50 / most})`;
+    return html(
+      'div',
+      { class: 'stage', title: `median ${p50.toFixed(2)} ms, 95 % within ${p95.toFixed(2)} ms` },
+      html('span', { class: 'label', text: spaced(stage) }),
+      html('div', { class: 'track' }, tail, fill),
+      html('span', { class: 'value', text: `${p50.toFixed(1)} · ${p95.toFixed(1)} ms` }),
+    );
+  });
+}
+
+const spaced = (name: string): string => name.replace(/([A-Z])/g, ' $1').toLowerCase();
