@@ -2,7 +2,8 @@ import type { Clock, DropReason, RawFrame } from '../../core/types.js';
 import type { FramePool } from './pool.js';
 import type { Timeline } from './timeline.js';
 
-export type CameraState = 'connecting' | 'live' | 'reconnecting' | 'ended' | 'failed' | 'closed';
+export type CameraState =
+  'connecting' | 'live' | 'silent' | 'reconnecting' | 'ended' | 'failed' | 'closed';
 
 export interface CameraStatus {
   readonly cameraId: string;

@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+export const syncSchema = z.strictObject({
+  rateHz: z
+    .union([z.literal('auto'), z.number().min(0.1).max(240)])
+    .default('auto')
+    .describe('Frame sets a second; auto: the rate of the slowest camera of a kind'),
+  toleranceMs: z
+    .number()
+    .min(0.1)
+    .max(10_000)
+    .default(100)
+    .describe("Most a frame may be captured away from its set's instant; at most half a period"),
+  maxWaitMs: z
+    .number()
+    .min(1)
+    .max(10_000)
+    .default(250)
+    .describe('A set leaves at the latest so long after its instant, with whoever is there'),
+  policy: z
+    .enum(['partial', 'complete'])
+    .default('partial')
+    .describe('partial: sets leave with the cameras they have; complete: only whole ones leave'),
+  leastDelayMs: z
+    .number()
+    .min(0)
+    .max(1000)
+    .default(5)
+    .describe(
+      'What the fastest frame takes from exposure to arrival; no clock can tell it from an offset',
+    ),
+});
+
+export type SyncConfig = z.infer<typeof syncSchema>;

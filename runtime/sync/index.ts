@@ -1,0 +1,2 @@
+export { SyncStage, type ClockEstimate, type SyncOptions } from './sync.js';
+export type { SyncConfig } from './config.js';

@@ -1,0 +1,178 @@
+import type { DropReason, RawFrame, StampSource } from '../../core/types.js';
+import { CameraClock } from './camera-clock.js';
+
+/** A frame that waits for its set. */
+export interface Held {
+  readonly raw: RawFrame;
+  capturedMs: number;
+  /** Stamped by the clock as it was before it was set: the mapping is final. */
+  settled: boolean;
+}
+
+/** Most frames of one camera that wait; the pool has more slots than this. */
+const MOST_HELD = 40;
+const INTERVALS = 15;
+const RECENT_STAMPS = 32;
+const DELAYS = 512;
+const DELAYS_LOOK_EVERY = 32;
+/** A camera whose last frames all came too late for any set is not waited for. */
+const LATE_STREAK = 8;
+/** Uncertainty of a frame stamped on arrival: nobody knows how long it was under way. */
+const ARRIVAL_UNCERTAINTY_MS = 40;
+/** Deadlines leave room over the slowest frame seen lately. */
+const WAIT_MARGIN = 1.25;
+
+/** What `sync` knows of one camera: its clock, its rhythm, its delays, its waiting frames. */
+export class Lane {
+  readonly cameraId: string;
+  readonly held: Held[] = [];
+  readonly drops: Partial<Record<DropReason, number>> = {};
+  readonly #clock: CameraClock;
+  readonly #leastDelayMs: number;
+  readonly #intervals: number[] = [];
+  readonly #recentStamps: number[] = [];
+  readonly #delays = new Float64Array(DELAYS);
+  #delayCount = 0;
+  #slowestMs = 0;
+  #lateStreak = 0;
+  #lastStampMs = NaN;
+  #clockVersion = -1;
+  /** Frames that came in, whatever became of them. */
+  entered = 0;
+  /** Frames that left in sets. */
+  left = 0;
+  ended = false;
+  disconnected = false;
+  /** Median interval between captures; 0 until known. */
+  periodMs = 0;
+  /** Capture time of the newest frame, on the runtime's clock; later ones come after it. */
+  lastCapturedMs = -Infinity;
+  lastArrivedMs = -Infinity;
+  stampSource: StampSource | undefined;
+  /** Where in the tick's period the camera captures, −½ to ½ period; NaN until known. */
+  phaseMs = NaN;
+
+  constructor(cameraId: string, leastDelayMs: number) {
+    this.cameraId = cameraId;
+    this.#leastDelayMs = leastDelayMs;
+    this.#clock = new CameraClock(leastDelayMs);
+  }
+
+  get clock() {
+    if (this.stampSource === undefined) return {};
+    const { stampSource } = this;
+    if (!this.#estimates)
+      return { stampSource, offsetMs: 0, driftPpm: 0, uncertaintyMs: this.uncertaintyMs(0) };
+    const { offsetMs, driftPpm } = this.#clock;
+    return {
+      stampSource,
+      offsetMs,
+      driftPpm,
+      uncertaintyMs: this.uncertaintyMs(this.#lastStampMs),
+    };
+  }
+
+  /** Times the camera's clock was found set. */
+  get steps(): number {
+    return this.#clock.steps;
+  }
+
+  /** How long after its capture a frame of this camera is worth waiting for. */
+  waitMs(maxWaitMs: number): number {
+    if (this.#lateStreak >= LATE_STREAK) return 0;
+    return this.#delayCount < LATE_STREAK
+      ? maxWaitMs
+      : Math.min(maxWaitMs, this.#slowestMs * WAIT_MARGIN + this.periodMs / 4);
+  }
+
+  uncertaintyMs(stampMs: number): number {
+    if (this.stampSource === 'file') return 0;
+    if (this.stampSource === 'arrival') return ARRIVAL_UNCERTAINTY_MS;
+    return this.#clock.uncertaintyMs(stampMs);
+  }
+
+  drop(frame: RawFrame, reason: DropReason): void {
+    this.drops[reason] = (this.drops[reason] ?? 0) + 1;
+    frame.close();
+  }
+
+  /** Takes a frame in, or drops it under a reason. Capture times before `closedMs` are late. */
+  push(raw: RawFrame, closedMs: number, maxWaitMs: number): void {
+    this.entered++;
+    this.stampSource = raw.stampSource;
+    this.disconnected = false;
+    this.lastArrivedMs = Math.max(this.lastArrivedMs, raw.arrivedAtMs);
+    const reason = this.#refusal(raw);
+    if (reason !== undefined) {
+      this.drop(raw, reason);
+      return;
+    }
+    if (this.#lastStampMs < raw.stampMs) this.#learnPeriod(raw.stampMs - this.#lastStampMs);
+    this.#lastStampMs = raw.stampMs;
+    this.#recentStamps.push(raw.stampMs);
+    if (this.#recentStamps.length > RECENT_STAMPS) this.#recentStamps.shift();
+    const before = this.held.at(-1);
+    const mapped = this.#map(raw);
+    const capturedMs = before?.settled === true ? Math.max(mapped, before.capturedMs) : mapped;
+    this.lastCapturedMs = capturedMs;
+    this.#learnDelay(raw.arrivedAtMs - capturedMs, maxWaitMs);
+    if (capturedMs < closedMs) {
+      this.drop(raw, 'late');
+      return;
+    }
+    this.held.push({ raw, capturedMs, settled: false });
+    if (this.held.length > MOST_HELD) this.drop(this.held.shift()!.raw, 'backpressure');
+  }
+
+  get #estimates(): boolean {
+    return this.stampSource !== 'file' && this.stampSource !== 'arrival';
+  }
+
+  #refusal(raw: RawFrame): DropReason | undefined {
+    const { stampMs, arrivedAtMs } = raw;
+    if (!Number.isFinite(stampMs) || !Number.isFinite(arrivedAtMs)) return 'invalid-stamp';
+    if (stampMs <= this.#lastStampMs && this.#recentStamps.includes(stampMs)) return 'duplicate';
+    if (!this.#estimates) return stampMs < this.#lastStampMs ? 'out-of-order' : undefined;
+    const observation = this.#clock.observe(stampMs, arrivedAtMs, this.periodMs);
+    if (observation === 'doubtful') {
+      const swapped = this.#lastStampMs - stampMs;
+      return swapped > 0 && swapped < 250 ? 'out-of-order' : 'clock-step';
+    }
+    if (observation === 'step') {
+      // What waits was stamped by the clock as it was: its mapping stays.
+      for (const held of this.held) held.settled = true;
+      this.#lastStampMs = NaN;
+      this.#recentStamps.length = 0;
+    }
+    return undefined;
+  }
+
+  #map(raw: RawFrame): number {
+    if (raw.stampSource === 'file') return raw.stampMs;
+    if (raw.stampSource === 'arrival') return raw.stampMs - this.#leastDelayMs;
+    if (this.#clock.version !== this.#clockVersion) {
+      this.#clockVersion = this.#clock.version;
+      for (const held of this.held) {
+        if (!held.settled) held.capturedMs = this.#clock.map(held.raw.stampMs);
+      }
+    }
+    return this.#clock.map(raw.stampMs);
+  }
+
+  #learnPeriod(intervalMs: number): void {
+    this.#intervals.push(intervalMs);
+    if (this.#intervals.length > INTERVALS) this.#intervals.shift();
+    if (this.#intervals.length < 2) return;
+    const sorted = [...this.#intervals].sort((a, b) => a - b);
+    this.periodMs = sorted[sorted.length >> 1]!;
+  }
+
+  #learnDelay(delayMs: number, maxWaitMs: number): void {
+    this.#delays[this.#delayCount++ % DELAYS] = delayMs;
+    this.#lateStreak = delayMs > maxWaitMs ? this.#lateStreak + 1 : 0;
+    if (delayMs > this.#slowestMs) this.#slowestMs = delayMs;
+    else if (this.#delayCount % DELAYS_LOOK_EVERY === 0) {
+      this.#slowestMs = this.#delays.reduce((most, delay) => Math.max(most, delay), 0);
+    }
+  }
+}
