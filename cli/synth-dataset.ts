@@ -87,13 +87,13 @@ async function render(
   there: ReadonlySet<string>,
 ): Promise<{ captures: number; views: number; found: number }> {
   const studio = await Studio.open(dataFolder(data));
-  const { measure, close } = await openMeasure();
+  const face = await openMeasure();
   const shards = planDataset({ subjects, captures, seed }, (split) => studio.portraits(split));
   const missing = (shard: PlannedShard): boolean => !there.has(`${shardName(shard.number)}.json`);
   const todo = shards.filter(
     (shard) => (mine === 0 || shard.number % workers === mine - 1) && missing(shard),
   );
-  const renderer = new ShardRenderer(studio, measure);
+  const renderer = new ShardRenderer(studio, face.measure);
   const counts = { captures: 0, views: 0, found: 0 };
   const startedMs = Date.now();
   try {
@@ -109,7 +109,7 @@ async function render(
       );
     }
   } finally {
-    await close();
+    await face.close();
   }
   return counts;
 }

@@ -22,7 +22,10 @@ export interface HeadTruth {
   readonly head: Head;
   /** As core's HeadPose: zero where the face looks straight into the camera. */
   readonly pose: HeadPose;
-  /** 468 × 3: x, y in pixels; z = depth relative to the head's origin in the same scale. */
+  /**
+   * 468 × 3: x, y in pixels, a pixel's centre at +0.5 as in core's Face; z = depth relative to the
+   * head's origin in the same scale.
+   */
   readonly landmarks: Float32Array;
 }
 
@@ -42,9 +45,8 @@ export function headTruth(
   const screen = projectVertices(camera, place, points, MODEL_UNIT, 1);
   const landmarks = new Float32Array(points.length);
   for (let i = 0; i < points.length; i += 3) {
-    // A pixel's centre lies at a whole number.
-    landmarks[i] = screen[i]! - 0.5;
-    landmarks[i + 1] = screen[i + 1]! - 0.5;
+    landmarks[i] = screen[i]!;
+    landmarks[i + 1] = screen[i + 1]!;
     const depth = 1 / screen[i + 2]!;
     landmarks[i + 2] = ((depth - head.position[2]) * camera.matrix.fx) / head.position[2];
   }
