@@ -9,7 +9,8 @@ const HEADINGS = [
   ['drift', 'How fast the offset grows'],
   ['uncertainty', 'Half width of the 95 % interval of a capture time'],
   ['faces', 'Faces found, and a frame on average'],
-  ['left out of sets', 'Frames dropped and sets missed, by reason'],
+  ['frames dropped', 'Frames that never became part of a set, by reason'],
+  ['sets missed', 'Sets that closed without this camera, by reason'],
 ] as const;
 
 /** Frame sets, stage latencies and cameras: how the rig is doing. */
@@ -58,7 +59,8 @@ function cameraRow(camera: CameraStatus): HTMLElement {
     { attributes: { 'data-camera': cameraId } },
     name,
     ...cells.map((text) => html('td', { class: 'number', text })),
-    html('td', {}, chips(camera.drops, 'drop'), chips(camera.missing, 'miss')),
+    html('td', {}, chips(camera.drops, 'drop')),
+    html('td', {}, chips(camera.missing, 'miss')),
   );
 }
 

@@ -46,6 +46,8 @@ export class ViewDial {
   show(view: ViewWeight | undefined): void {
     this.element.classList.toggle('unseen', view === undefined);
     const { weight = 0, yawDeg = 0, quality = 0 } = view ?? {};
+    // A round cap would show even on a share of nothing.
+    this.#share.style.visibility = weight > 0.005 ? 'visible' : 'hidden';
     this.#share.setAttribute('stroke-dasharray', `${weight * ROUND} ${ROUND}`);
     // Seen from above, the camera below: a nose to the right of its picture points right here too.
     this.#head.setAttribute('transform', `rotate(${-yawDeg} 24 24)`);

@@ -1,16 +1,17 @@
 import type { Socket } from 'socket.io-client';
 import { ClmexError } from '../core/errors.js';
-import type {
-  ClientToServerEvents,
-  Handshake,
-  Preview,
-  Role,
-  RuntimeStatus,
-  ServerToClientEvents,
-  Snapshot,
-  Subject,
-  SubjectChange,
-  Subscription,
+import {
+  PROTOCOL_VERSION,
+  type ClientToServerEvents,
+  type Handshake,
+  type Preview,
+  type Role,
+  type RuntimeStatus,
+  type ServerToClientEvents,
+  type Snapshot,
+  type Subject,
+  type SubjectChange,
+  type Subscription,
 } from '../core/protocol.js';
 import {
   parseMessage,
@@ -241,6 +242,12 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   #start(snapshot: Snapshot): void {
+    if (snapshot.protocol !== PROTOCOL_VERSION) {
+      const message = 'client and runtime speak different versions';
+      const details = { value: snapshot.protocol, allowed: String(PROTOCOL_VERSION) };
+      this.close(new ClmexError('protocol-mismatch', message, details));
+      return;
+    }
     const isFirst = this.#connection.state !== 'connected';
     if (isFirst) {
       this.#droppedBefore += this.#dropped;

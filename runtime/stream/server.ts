@@ -56,6 +56,7 @@ export class StreamServer {
   readonly #refused: Record<string, number> = {};
   #status: RuntimeStatus | undefined;
   #isClosed = false;
+  #url = '';
 
   /**
    * Starts listening.
@@ -97,8 +98,7 @@ export class StreamServer {
 
   /** Where the dashboard and the stream are found, e.g. `http://127.0.0.1:4747`. */
   get url(): string {
-    const { address, family, port } = this.#http.address() as AddressInfo;
-    return `http://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+    return this.#url;
   }
 
   /** Connected clients. */
@@ -162,6 +162,8 @@ export class StreamServer {
       });
       this.#http.listen({ host: host.replace(/^\[(.*)\]$/, '$1'), port }, resolve);
     });
+    const { address, family, port: taken } = this.#http.address() as AddressInfo;
+    this.#url = `http://${family === 'IPv6' ? `[${address}]` : address}:${taken}`;
     this.#http.removeAllListeners('error');
     this.#http.on('error', () => this.#count(this.#refused, 'source-failed'));
   }
