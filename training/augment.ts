@@ -1,0 +1,134 @@
+import type { Random } from '../encoder/random.js';
+import type { AugmentationRecipe } from './recipe.js';
+
+/** Changes of one crop, drawn once. */
+export interface Augmenter {
+  /**
+   * @param crop size² grey bytes. @param out size² grey bytes, another array.
+   * @returns whether the crop was mirrored; then its yaw and roll change sign.
+   */
+  apply(crop: Uint8Array, out: Uint8Array, random: Random): boolean;
+  /** After normalisation: puts zeros, the mean, into a rectangle. */
+  erase(normalized: Float32Array, random: Random): void;
+}
+
+export function createAugmenter(size: number, recipe: AugmentationRecipe): Augmenter {
+  const scratch = new Float32Array(size * size);
+  const curve = new Float32Array(256);
+  return {
+    apply: (crop, out, random) => {
+      const mirrored = recipe.flip && random.uniform() < 0.5;
+      resample(crop, scratch, size, similarity(recipe, random), mirrored);
+      if (random.uniform() < recipe.blur) blur(scratch, size);
+      light(scratch, size, curve, recipe, random);
+      const noise = random.uniform() < 0.5 ? random.between(0, recipe.noise) : 0;
+      for (let i = 0; i < scratch.length; i++) {
+        const value = scratch[i]! + (noise > 0 ? noise * roughNormal(random) : 0);
+        out[i] = Math.min(255, Math.max(0, value + 0.5));
+      }
+      return mirrored;
+    },
+    erase: (normalized, random) => {
+      if (random.uniform() >= recipe.erase) return;
+      const [width, height] = [random.between(0.1, 0.4) * size, random.between(0.1, 0.4) * size];
+      const [left, top] = [random.between(0, size - width), random.between(0, size - height)];
+      for (let y = Math.floor(top); y < top + height; y++) {
+        normalized.fill(0, y * size + Math.floor(left), y * size + Math.ceil(left + width));
+      }
+    },
+  };
+}
+
+interface Similarity {
+  readonly cos: number;
+  readonly sin: number;
+  readonly dx: number;
+  readonly dy: number;
+}
+
+function similarity({ rotateDeg, scale, shiftPx }: AugmentationRecipe, random: Random): Similarity {
+  const angle = (random.between(-rotateDeg, rotateDeg) * Math.PI) / 180;
+  const zoom = 1 + random.between(-scale, scale);
+  return {
+    cos: Math.cos(angle) / zoom,
+    sin: Math.sin(angle) / zoom,
+    dx: random.between(-shiftPx, shiftPx),
+    dy: random.between(-shiftPx, shiftPx),
+  };
+}
+
+/** Bilinear, about the centre; the border's pixels repeat. */
+function resample(
+  crop: Uint8Array,
+  out: Float32Array,
+  size: number,
+  { cos, sin, dx, dy }: Similarity,
+  mirrored: boolean,
+): void {
+  const middle = (size - 1) / 2;
+  const last = size - 1;
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const [u, v] = [(mirrored ? last - x : x) - middle - dx, y - middle - dy];
+      const sx = Math.min(last, Math.max(0, cos * u - sin * v + middle));
+      const sy = Math.min(last, Math.max(0, sin * u + cos * v + middle));
+      const [x0, y0] = [sx | 0, sy | 0];
+      const [fx, fy] = [sx - x0, sy - y0];
+      const at = y0 * size + x0;
+      const [right, down] = [x0 < last ? 1 : 0, y0 < last ? size : 0];
+      const top = crop[at]! * (1 - fx) + crop[at + right]! * fx;
+      const bottom = crop[at + down]! * (1 - fx) + crop[at + down + right]! * fx;
+      out[y * size + x] = top * (1 - fy) + bottom * fy;
+    }
+  }
+}
+
+/** A power curve, then a ramp of light across the crop in any direction. */
+function light(
+  pixels: Float32Array,
+  size: number,
+  curve: Float32Array,
+  { gamma, ramp }: AugmentationRecipe,
+  random: Random,
+): void {
+  const power = gamma ** random.between(-1, 1);
+  for (let i = 0; i < 256; i++) curve[i] = 255 * (i / 255) ** power;
+  const [direction, strength] = [random.between(0, 2 * Math.PI), random.between(0, ramp)];
+  const [gx, gy] = [
+    (2 * strength * Math.cos(direction)) / size,
+    (2 * strength * Math.sin(direction)) / size,
+  ];
+  for (let y = 0; y < size; y++) {
+    for (let x = 0; x < size; x++) {
+      const at = y * size + x;
+      const gain = 1 + gx * (x - size / 2) + gy * (y - size / 2);
+      pixels[at] = curve[Math.min(255, pixels[at]! | 0)]! * gain;
+    }
+  }
+}
+
+/** 1-2-1 along rows, then along columns. */
+function blur(pixels: Float32Array, size: number): void {
+  for (const [step, line] of [
+    [1, size],
+    [size, 1],
+  ] as const) {
+    // prettier-ignore
+    for (let l = 0; l < size; l++) {
+      let before = pixels[l * line]!;
+      for (let i = 1; i < size - 1; i++) {
+        const at = l * line + i * step;
+        const own = pixels[at]!;
+        pixels[at] = (before + 2 * own + pixels[at + step]!) / 4;
+        before = own;
+      }
+    }
+  }
+}
+
+/** Sum of four uniforms, scaled: near enough to normal for pixel noise, and quick. */
+function roughNormal(random: Random): number {
+  return (
+    (random.uniform() + random.uniform() + random.uniform() + random.uniform() - 2) * Math.sqrt(3)
+  );
+}

@@ -1,0 +1,53 @@
+import { ClmexError } from '../../core/errors.js';
+import type { FusionView } from '../../encoder/fusion.js';
+import type { RenderedSet } from './rendered.js';
+
+/** One view of a labelled moment. */
+export interface LabelledView extends FusionView {
+  readonly crop: Uint8Array;
+}
+
+/** What is known of a group without its pictures. */
+export interface GroupInfo {
+  readonly personId: string;
+  /** Index into the set's labels. */
+  readonly label: number;
+  readonly shapes?: readonly number[] | undefined;
+}
+
+export interface LabelledGroup extends GroupInfo {
+  readonly views: readonly LabelledView[];
+}
+
+/** Labelled moments seen from one or more sides: what every reader of data gives. */
+export interface GroupSet {
+  readonly labels: readonly string[];
+  readonly size: number;
+  info(index: number): GroupInfo;
+  read(index: number): LabelledGroup;
+}
+
+/** A rendered set as labelled groups. */
+export function renderedGroups(set: RenderedSet, labels: readonly string[]): GroupSet {
+  const indexOf = (name: string): number => {
+    const index = labels.indexOf(name);
+    if (index >= 0) return index;
+    throw new ClmexError('invalid-argument', 'the set has a label the model does not know', {
+      field: 'labels',
+      value: name,
+      allowed: labels.join(', '),
+    });
+  };
+  return {
+    labels,
+    size: set.groups,
+    info: (index) => {
+      const { personId, label, shapes } = set.capture(index);
+      return { personId, label: indexOf(label), shapes };
+    },
+    read: (index) => {
+      const { personId, label, shapes, views } = set.read(index);
+      return { personId, label: indexOf(label), shapes, views };
+    },
+  };
+}

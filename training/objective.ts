@@ -1,0 +1,156 @@
+import * as tf from '@tensorflow/tfjs-core';
+import {
+  pairwiseNtXent,
+  supConIn,
+  supConOut,
+  unitRows,
+  viewFx,
+} from '../encoder/contrastive/index.js';
+import { forward, type Tensors } from '../encoder/formats/tfjs.js';
+import { VIEW_FEATURES } from '../encoder/fusion.js';
+import type { Graph } from '../encoder/graph.js';
+import type { Batch } from './batch.js';
+import type { Recipe } from './recipe.js';
+
+const VIEWFX_LAMBDA = 0.005;
+const VIEWFX_WEIGHTS: readonly [number, number, number] = [1, 1, 0.05];
+
+/** The loss and its named terms; all scalars. */
+export type Terms = Record<string, tf.Scalar> & { loss: tf.Scalar };
+
+export interface ObjectiveInput {
+  readonly graph: Graph;
+  readonly tensors: Tensors;
+  readonly batch: Batch;
+  readonly recipe: Recipe;
+  readonly onStatistics: (name: string, value: tf.Tensor1D) => void;
+}
+
+/** What a stage minimises on one batch. */
+export function objective(input: ObjectiveInput): Terms {
+  const { graph, tensors, batch, recipe, onStatistics } = input;
+  const images = tf.tensor4d(batch.images, [batch.rows, batch.size, batch.size, 1]);
+  const embeddings = forward(graph, tensors, images, { onStatistics });
+  const terms: Record<string, tf.Scalar> = {};
+  const weighted: tf.Scalar[] = [];
+  const term = (name: string, weight: number, make: () => tf.Scalar): void => {
+    if (weight === 0) return;
+    terms[name] = make();
+    weighted.push(tf.mul(terms[name], weight));
+  };
+  const finetune = recipe.stage === 'finetune';
+  const { singleViews } = recipe.head;
+  term('contrastive', finetune ? recipe.contrastive.weight : 1, () =>
+    contrastive(embeddings, input),
+  );
+  term('single', finetune ? singleViews : 0, () => {
+    const logits = labelLogits(cosines(embeddings, tensors), input);
+    return crossEntropy(
+      logits,
+      batch.groupOf.map((g) => batch.labels[g]!),
+      recipe,
+    );
+  });
+  term('fused', finetune ? 1 - singleViews : 0, () => {
+    const logits = labelLogits(fuse(embeddings, input), input);
+    return crossEntropy(logits, batch.labels, recipe);
+  });
+  term('shapes', batch.shapes ? recipe.shapes : 0, () => shapesError(embeddings, input));
+  return { ...terms, loss: tf.addN(weighted) };
+}
+
+function contrastive(
+  embeddings: tf.Tensor2D,
+  { tensors, batch, recipe }: ObjectiveInput,
+): tf.Scalar {
+  const hidden = tf.relu(
+    tf.add(
+      tf.matMul(embeddings, named(tensors, 'projection.a')),
+      named(tensors, 'projection.a_bias'),
+    ),
+  );
+  const projected = tf.matMul<tf.Tensor2D>(hidden, named(tensors, 'projection.b'));
+  const { kind, temperature } = recipe.contrastive;
+  switch (kind) {
+    case 'supcon-out':
+      return supConOut(projected, batch.groupOf, { temperature });
+    case 'supcon-in':
+      return supConIn(projected, batch.groupOf, { temperature });
+    case 'ntxent':
+      return pairwiseNtXent(projected, batch.groupOf, { temperature });
+    case 'viewfx': {
+      const labels = batch.groupOf.map((g) => batch.labels[g]!);
+      return viewFx(projected, batch.groupOf, labels, {
+        temperature,
+        lambda: VIEWFX_LAMBDA,
+        weights: VIEWFX_WEIGHTS,
+      });
+    }
+    default:
+      return kind satisfies never;
+  }
+}
+
+/** [rows, prototypes] */
+function cosines(embeddings: tf.Tensor2D, tensors: Tensors): tf.Tensor2D {
+  return tf.matMul(embeddings, unitRows(named(tensors, 'head.prototypes')), false, true);
+}
+
+/** Attention over the views of each group that are to be fused; see fuseViews. [groups, prototypes] */
+function fuse(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.Tensor2D {
+  const groups = batch.labels.length;
+  const member = new Float32Array(groups * batch.rows);
+  batch.groupOf.forEach((g, row) => (member[g * batch.rows + row] = batch.fused[row] ? 1 : 0));
+  const features = tf.tensor2d(batch.features, [batch.rows, VIEW_FEATURES]);
+  const query = tf.reshape<tf.Rank.R2>(named(tensors, 'head.query'), [-1, 1]);
+  const bias = tf.reshape<tf.Rank.R2>(named(tensors, 'head.viewBias'), [VIEW_FEATURES, 1]);
+  const attention = tf.add(tf.matMul(embeddings, query), tf.matMul(features, bias));
+  const shares = tf.mul(
+    tf.tensor2d(member, [groups, batch.rows]),
+    tf.reshape(tf.exp(attention), [1, batch.rows]),
+  );
+  const weights = tf.div<tf.Tensor2D>(shares, tf.sum(shares, 1, true));
+  return tf.matMul(weights, cosines(embeddings, tensors));
+}
+
+/** Log-mean-exp of each label's scaled prototypes, up to a constant. [n, prototypes] → [n, labels] */
+function labelLogits(similarities: tf.Tensor2D, { recipe }: ObjectiveInput): tf.Tensor2D {
+  const { prototypesPerLabel, scale } = recipe.head;
+  const [rows, prototypes] = similarities.shape;
+  // Cosines are at most 1, so the exponentials neither overflow nor all vanish.
+  const exponentials = tf.exp(tf.mul(tf.sub(similarities, 1), scale));
+  return tf.log(
+    tf.sum(
+      tf.reshape<tf.Rank.R3>(exponentials, [
+        rows,
+        prototypes / prototypesPerLabel,
+        prototypesPerLabel,
+      ]),
+      2,
+    ),
+  );
+}
+
+function crossEntropy(logits: tf.Tensor2D, labels: readonly number[], { head }: Recipe): tf.Scalar {
+  const [rows, count] = logits.shape;
+  const target = new Float32Array(rows * count).fill(head.labelSmoothing / count);
+  labels.forEach((label, row) => (target[row * count + label]! += 1 - head.labelSmoothing));
+  const total = tf.log(tf.sum(tf.exp(logits), 1, true));
+  const likelihood = tf.mul(tf.sub(logits, total), tf.tensor2d(target, [rows, count]));
+  return tf.mul(tf.sum(likelihood), -1 / rows);
+}
+
+function shapesError(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.Scalar {
+  const truth = batch.groupOf.flatMap((g) => [...batch.shapes![g]!]);
+  const predicted = tf.add(
+    tf.matMul(embeddings, named(tensors, 'shapes.kernel')),
+    named(tensors, 'shapes.bias'),
+  );
+  const width = predicted.shape[1]!;
+  return tf.mul(
+    tf.sum(tf.square(tf.sub(predicted, tf.tensor2d(truth, [batch.rows, width])))),
+    1 / batch.rows,
+  );
+}
+
+const named = (tensors: Tensors, name: string): tf.Tensor2D => tensors.get(name) as tf.Tensor2D;

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { ClmexError } from '../core/errors.js';
+import { BACKENDS } from '../encoder/backend/backend.js';
+
+const optimiser = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('adamw'),
+    beta1: z.number().min(0).lt(1).default(0.9),
+    beta2: z.number().min(0).lt(1).default(0.99),
+    epsilon: z.number().positive().default(1e-8),
+    weightDecay: z.number().min(0).default(0.05),
+  }),
+  z.strictObject({
+    kind: z.literal('sgd'),
+    momentum: z.number().min(0).lt(1).default(0.9),
+    weightDecay: z.number().min(0).default(1e-4),
+    trust: z.number().min(0).default(0),
+  }),
+]);
+
+const augmentation = z.strictObject({
+  flip: z.boolean().default(true),
+  rotateDeg: z.number().min(0).max(45).default(4),
+  scale: z.number().min(0).max(0.5).default(0.05),
+  shiftPx: z.number().min(0).max(16).default(1),
+  /** Brightness follows a power between 1/γ and γ: the normalised crop cancels gain and offset. */
+  gamma: z.number().min(1).max(4).default(1.5),
+  /** Light from one side: a ramp of up to ± this share across the crop. */
+  ramp: z.number().min(0).max(1).default(0.3),
+  /** Standard deviation of pixel noise, in grey levels, up to this. */
+  noise: z.number().min(0).max(32).default(4),
+  blur: z.number().min(0).max(1).default(0.2),
+  erase: z.number().min(0).max(1).default(0.3),
+});
+
+/** A training run as JSON. Every field but `stage` has a default. */
+export const recipeSchema = z.strictObject({
+  stage: z.enum(['pretrain', 'finetune']),
+  network: z.enum(['small', 'base']).default('small'),
+  backend: z.enum(BACKENDS).default('wasm'),
+  seed: z.number().int().default(1),
+  steps: z.number().int().positive().default(2000),
+  batch: z.strictObject({
+    /** Pretraining: captures of one person are the hardest negatives. */
+    people: z.number().int().positive().default(4),
+    captures: z.number().int().positive().default(4),
+    views: z.number().int().positive().default(4),
+  }).prefault({}),
+  /** At most this share of the training people's labels is seen (1 = all); finetuning only. */
+  labelShare: z.number().gt(0).max(1).default(1),
+  optimiser: optimiser.prefault({ kind: 'adamw' }),
+  learningRate: z.number().positive().default(3e-3),
+  warmupSteps: z.number().int().min(0).default(100),
+  /** Decay of the running mean of the weights that is evaluated and exported. */
+  average: z.number().min(0).lt(1).default(0.995),
+  augmentation: augmentation.prefault({}),
+  contrastive: z.strictObject({
+    kind: z.enum(['supcon-out', 'supcon-in', 'ntxent', 'viewfx']).default('supcon-out'),
+    temperature: z.number().positive().default(0.1),
+    /** Its share of the finetuning loss. */
+    weight: z.number().min(0).default(0.3),
+  }).prefault({}),
+  head: z.strictObject({
+    prototypesPerLabel: z.number().int().positive().default(4),
+    scale: z.number().positive().max(40).default(14),
+    labelSmoothing: z.number().min(0).lt(1).default(0.1),
+    /** Share of the loss on single views; the rest is on random non-empty subsets. */
+    singleViews: z.number().min(0).max(1).default(0.5),
+  }).prefault({}),
+  /** Weight of the mean squared error of the expression shapes, where the data has them. */
+  shapes: z.number().min(0).default(0),
+  validateEvery: z.number().int().positive().default(250),
+  saveEvery: z.number().int().positive().default(250),
+}); // prettier-ignore
+
+export type Recipe = z.infer<typeof recipeSchema>;
+export type AugmentationRecipe = Recipe['augmentation'];
+
+/** @throws ClmexError `invalid-config` naming the field. */
+export function parseRecipe(value: unknown): Recipe {
+  const parsed = recipeSchema.safeParse(value);
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0]!;
+  throw new ClmexError('invalid-config', message, {
+    field: path.join('.') || 'recipe',
+    value: path.reduce<unknown>(
+      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
+      value,
+    ),
+  });
+}

@@ -1,0 +1,275 @@
+import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { ClmexError } from '../core/errors.js';
+import { DEFAULT_CROP } from '../encoder/crop.js';
+import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
+import { createAugmenter } from './augment.js';
+import { prepareBatch } from './batch.js';
+import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.js';
+import type { GroupSet } from './dataset/groups.js';
+import { differentiate } from './differentiate.js';
+import { createLearner, toNetwork, type Learner } from './learner.js';
+import { adamW, cosineSchedule, momentumSgd, type Optimiser } from './optimise/optimiser.js';
+import type { Recipe } from './recipe.js';
+import { balancedSampler, peopleSampler, stepRandom, type Sampler } from './sampler.js';
+import { embedGroups, validateEmbeddings, validateHead, type Validation } from './validate.js';
+
+const STATISTICS_DECAY = 0.95;
+const VALIDATION_GROUPS = 150;
+const CHECKPOINT = 'checkpoint.bin';
+const LOG = 'log.jsonl';
+
+/** One line of `log.jsonl`. */
+export interface LogEntry {
+  readonly step: number;
+  readonly learningRate: number;
+  readonly terms: Readonly<Record<string, number>>;
+  readonly imagesPerSecond: number;
+  readonly validation?: Validation | undefined;
+}
+
+export interface TrainingData {
+  readonly set: GroupSet;
+  readonly train: readonly number[];
+  readonly validation: readonly number[];
+}
+
+export interface TrainOptions {
+  readonly recipe: Recipe;
+  readonly data: TrainingData;
+  /** Where checkpoint and log go. */
+  readonly directory: string;
+  /** Goes on from the directory's own checkpoint. */
+  readonly resume?: boolean | undefined;
+  /** Starts from another run's encoder and heads. */
+  readonly from?: Checkpoint | undefined;
+  readonly onProgress?: ((entry: LogEntry, secondsLeft: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Trains on the current tfjs backend; after an abort the last step is saved, and `resume` goes on
+ * with the very numbers an unbroken run would have had.
+ * @throws ClmexError `engine-failed` with the step, which is saved, when the loss is not finite.
+ */
+export async function train(options: TrainOptions): Promise<Checkpoint> {
+  const { recipe, data, directory } = options;
+  await mkdir(directory, { recursive: true });
+  const run = await startRun(options);
+  const sampler = samplerOf(recipe, data);
+  const normalize = cropNormalizer(DEFAULT_CROP.size, DEFAULT_MASK);
+  const augmenter = createAugmenter(DEFAULT_CROP.size, recipe.augmentation);
+  const pace = new Pace();
+  while (run.step < recipe.steps && options.signal?.aborted !== true) {
+    const random = stepRandom(recipe.seed, run.step);
+    const batch = prepareBatch(
+      data.set,
+      sampler(random),
+      { size: DEFAULT_CROP.size, normalize, augmenter },
+      random,
+    );
+    const { terms, gradient, statistics } = await differentiate(
+      run.learner,
+      recipe,
+      run.arrays.parameters,
+      batch,
+    );
+    if (!Number.isFinite(terms['loss']!) || !gradient.every(Number.isFinite)) {
+      await saveRun(run, options);
+      throw new ClmexError(
+        'engine-failed',
+        'the loss is no longer finite; the last good step is saved',
+        { field: `step ${run.step}`, value: terms },
+      );
+    }
+    const learningRate = cosineSchedule(
+      run.step,
+      recipe.steps,
+      recipe.warmupSteps,
+      recipe.learningRate,
+    );
+    run.optimiser.update(run.arrays.parameters, gradient, run.memory, {
+      step: run.step,
+      learningRate,
+      slots: run.learner.slots,
+    });
+    follow(run.arrays.statistics, statistics, STATISTICS_DECAY);
+    // Early on the running mean would mostly remember the random start.
+    const decay = Math.min(recipe.average, (1 + run.step) / (10 + run.step));
+    follow(run.arrays.meanParameters, run.arrays.parameters, decay);
+    follow(run.arrays.meanStatistics, run.arrays.statistics, decay);
+    run.step++;
+    pace.count(batch.rows, terms);
+    if (run.step % recipe.validateEvery === 0 || run.step === recipe.steps) {
+      const validation = await validateRun(run, options);
+      const entry: LogEntry = { step: run.step, learningRate, validation, ...pace.take() };
+      await appendFile(join(directory, LOG), `${JSON.stringify(entry)}\n`);
+      options.onProgress?.(entry, pace.secondsLeft(recipe.steps - run.step));
+    }
+    if (run.step % recipe.saveEvery === 0) await saveRun(run, options);
+  }
+  return saveRun(run, options);
+}
+
+interface Run {
+  readonly learner: Learner;
+  readonly optimiser: Optimiser;
+  readonly arrays: Record<
+    'parameters' | 'statistics' | 'meanParameters' | 'meanStatistics',
+    Float32Array
+  >;
+  readonly memory: Readonly<Record<string, Float32Array>>;
+  step: number;
+}
+
+async function startRun({ recipe, data, directory, resume, from }: TrainOptions): Promise<Run> {
+  const shapes = data.set.size > 0 ? (data.set.info(0).shapes?.length ?? 0) : 0;
+  const learner = createLearner(
+    recipe,
+    data.set.labels,
+    recipe.shapes > 0 || from?.shapes ? shapes : 0,
+  );
+  const optimiser =
+    recipe.optimiser.kind === 'adamw' ? adamW(recipe.optimiser) : momentumSgd(recipe.optimiser);
+  const fresh = {
+    parameters: learner.initial.slice(),
+    statistics: learner.encoder.initialStatistics.slice(),
+  };
+  const saved = resume === true ? await loadCheckpoint(join(directory, CHECKPOINT)) : from;
+  if (saved && saved.architecture !== learner.architecture) {
+    throw new ClmexError('invalid-file', 'the checkpoint holds another architecture', {
+      field: 'checkpoint',
+      value: saved.recipe.network,
+      allowed: `network ${recipe.network} with ${data.set.labels.length} labels and the recipe's heads`,
+    });
+  }
+  if (saved && resume === true) {
+    requireSameRecipe(saved.recipe, recipe);
+    await truncateLog(directory, saved.step);
+    const { parameters, statistics, meanParameters, meanStatistics, ...memory } = saved.arrays;
+    const arrays = {
+      parameters: parameters!,
+      statistics: statistics!,
+      meanParameters: meanParameters!,
+      meanStatistics: meanStatistics!,
+    };
+    return { learner, optimiser, arrays, memory, step: saved.step };
+  }
+  await writeFile(join(directory, LOG), '');
+  const parameters = saved?.arrays['meanParameters'] ?? fresh.parameters;
+  const statistics = saved?.arrays['meanStatistics'] ?? fresh.statistics;
+  return {
+    learner,
+    optimiser,
+    arrays: {
+      parameters: parameters.slice(),
+      statistics: statistics.slice(),
+      meanParameters: parameters.slice(),
+      meanStatistics: statistics.slice(),
+    },
+    memory: optimiser.init(learner.initial.length),
+    step: 0,
+  };
+}
+
+function requireSameRecipe(saved: Recipe, given: Recipe): void {
+  const changed = (Object.keys(given) as (keyof Recipe)[]).find(
+    (key) => JSON.stringify(saved[key]) !== JSON.stringify(given[key]),
+  );
+  if (changed === undefined) return;
+  throw new ClmexError(
+    'invalid-config',
+    'differs from the recipe that the checkpoint was made with',
+    {
+      field: changed,
+      value: given[changed],
+      allowed: JSON.stringify(saved[changed]),
+    },
+  );
+}
+
+/** Lines past the checkpoint would be written twice. */
+async function truncateLog(directory: string, step: number): Promise<void> {
+  const path = join(directory, LOG);
+  const lines = (await readFile(path, 'utf8').catch(() => '')).split('\n').filter((line) => {
+    if (line === '') return false;
+    try {
+      return (JSON.parse(line) as LogEntry).step <= step;
+    } catch {
+      return false; // A kill while a line was written leaves half of it.
+    }
+  });
+  await writeFile(`${path}.tmp`, lines.map((line) => `${line}\n`).join(''));
+  await rename(`${path}.tmp`, path);
+}
+
+function samplerOf(recipe: Recipe, { set, train }: TrainingData): Sampler {
+  if (recipe.stage === 'pretrain') return peopleSampler(set, train, recipe.batch);
+  return balancedSampler(set, train, recipe.batch);
+}
+
+async function saveRun(
+  { learner, arrays, memory, step }: Run,
+  { recipe, data, directory }: TrainOptions,
+): Promise<Checkpoint> {
+  const shapes = learner.slots.find(({ name }) => name === 'shapes.bias')?.length ?? 0;
+  const checkpoint: Checkpoint = {
+    recipe,
+    labels: data.set.labels,
+    shapes,
+    architecture: learner.architecture,
+    step,
+    arrays: { ...arrays, ...memory },
+  };
+  await saveCheckpoint(join(directory, CHECKPOINT), checkpoint);
+  return checkpoint;
+}
+
+async function validateRun(
+  { learner, arrays }: Run,
+  { recipe, data }: TrainOptions,
+): Promise<Validation> {
+  const { graph, head } = toNetwork(learner, recipe, arrays.meanParameters, arrays.meanStatistics);
+  const normalize = cropNormalizer(DEFAULT_CROP.size, DEFAULT_MASK);
+  const groups = await embedGroups(data.set, data.validation, VALIDATION_GROUPS, graph, normalize);
+  const embeddings = validateEmbeddings(groups);
+  return recipe.stage === 'pretrain'
+    ? embeddings
+    : { ...embeddings, ...validateHead(groups, head, data.set.labels) };
+}
+
+/** mean ← decay · mean + (1 − decay) · value */
+function follow(mean: Float32Array, value: Float32Array, decay: number): void {
+  for (let i = 0; i < mean.length; i++) mean[i] = decay * mean[i]! + (1 - decay) * value[i]!;
+}
+
+/** Speed and mean terms since the last line of the log. */
+class Pace {
+  #started = performance.now();
+  #images = 0;
+  #steps = 0;
+  #terms: Record<string, number> = {};
+  #secondsPerStep = 0;
+
+  count(images: number, terms: Readonly<Record<string, number>>): void {
+    this.#images += images;
+    this.#steps++;
+    for (const [name, value] of Object.entries(terms))
+      this.#terms[name] = (this.#terms[name] ?? 0) + value;
+  }
+
+  take(): { terms: Record<string, number>; imagesPerSecond: number } {
+    const seconds = (performance.now() - this.#started) / 1000;
+    const terms = Object.fromEntries(
+      Object.entries(this.#terms).map(([name, sum]) => [name, sum / this.#steps]),
+    );
+    const imagesPerSecond = this.#images / seconds;
+    this.#secondsPerStep = seconds / this.#steps;
+    [this.#started, this.#images, this.#steps, this.#terms] = [performance.now(), 0, 0, {}];
+    return { terms, imagesPerSecond };
+  }
+
+  secondsLeft(steps: number): number {
+    return steps * this.#secondsPerStep;
+  }
+}

@@ -1,0 +1,96 @@
+import { collapseStatistics } from '../encoder/contrastive/index.js';
+import { fuseViews, softmax, type Head } from '../encoder/fusion.js';
+import type { Graph } from '../encoder/graph.js';
+import type { Normalizer } from '../encoder/normalize.js';
+import { Random } from '../encoder/random.js';
+import type { GroupSet, LabelledGroup } from './dataset/groups.js';
+import { embedCrops } from './embed.js';
+import { argmax, logLoss, metricsOf, type Scored } from './metrics.js';
+
+const NEIGHBOURS = 10;
+
+export interface EmbeddedGroup extends Omit<LabelledGroup, 'views'> {
+  readonly views: readonly (LabelledGroup['views'][number] & {
+    readonly embedding: Float32Array;
+  })[];
+}
+
+/** At most `most` groups, the same ones for the same seed, with their embeddings. */
+export async function embedGroups(
+  set: GroupSet,
+  indices: readonly number[],
+  most: number,
+  graph: Graph,
+  normalize: Normalizer,
+): Promise<EmbeddedGroup[]> {
+  const chosen = new Random(1).shuffle([...indices]).slice(0, most);
+  const groups = chosen.map((index) => set.read(index));
+  const embeddings = await embedCrops(
+    graph,
+    normalize,
+    groups.flatMap(({ views }) => views.map(({ crop }) => crop)),
+  );
+  let at = 0;
+  return groups.map((group) => ({
+    ...group,
+    views: group.views.map((view) => ({ ...view, embedding: embeddings[at++]! })),
+  }));
+}
+
+/** What the log says of people the run never trains on. */
+export type Validation = Readonly<Record<string, number>>;
+
+/** Collapse statistics, and how well neighbours of other people share the label. */
+export function validateEmbeddings(groups: readonly EmbeddedGroup[]): Validation {
+  const rows = groups.flatMap((group, g) =>
+    group.views.map(({ embedding }) => ({ g, group, embedding })),
+  );
+  const { alignment, uniformity, variance } = collapseStatistics(
+    rows.map(({ embedding }) => embedding),
+    rows.map(({ g }) => g),
+  );
+  const right = rows.filter(({ group, embedding }) => {
+    const votes = new Map<number, number>();
+    const near = rows
+      .filter((other) => other.group.personId !== group.personId)
+      .map((other) => ({ label: other.group.label, similarity: dot(embedding, other.embedding) }))
+      .sort((a, b) => b.similarity - a.similarity)
+      .slice(0, NEIGHBOURS);
+    for (const { label } of near) votes.set(label, (votes.get(label) ?? 0) + 1);
+    const best = [...votes].sort((a, b) => b[1] - a[1])[0];
+    return best?.[0] === group.label;
+  });
+  return { alignment, uniformity, variance, knn: right.length / Math.max(1, rows.length) };
+}
+
+/** Accuracy of single views and of fused groups, before calibration. */
+export function validateHead(
+  groups: readonly EmbeddedGroup[],
+  head: Head,
+  labels: readonly string[],
+): Validation {
+  const score = (group: EmbeddedGroup, views: EmbeddedGroup['views']): Scored => {
+    const { logits } = fuseViews(
+      head,
+      views.map(({ embedding }) => embedding),
+      views,
+    );
+    return { label: group.label, probabilities: softmax(logits) };
+  };
+  const single = groups.flatMap((group) => group.views.map((view) => score(group, [view])));
+  const fused = groups.map((group) => score(group, group.views));
+  return {
+    loss: logLoss(fused),
+    single: metricsOf(labels, single).balancedAccuracy,
+    fused: metricsOf(labels, fused).balancedAccuracy,
+    fusedAccuracy:
+      fused.filter(({ label, probabilities }) => argmax(probabilities!) === label).length /
+      Math.max(1, fused.length),
+  };
+}
+
+function dot(a: Float32Array, b: Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
