@@ -163,3 +163,15 @@ export function regionOfDetection({ box, keypoints }: Detection): Region {
     rotation: Math.atan2(ly - ry, lx - rx),
   };
 }
+
+/**
+ * The head's turn by the eyes' line and the line from the eyes to the mouth together, each weighing
+ * as much as it is long: a profile's eyes lie on one another and have no say.
+ */
+export function uprightOf({ keypoints }: Detection): number {
+  const [[rx, ry], [lx, ly], , [mx, my]] = keypoints as unknown as [number, number][] & [
+    [number, number], [number, number], [number, number], [number, number],
+  ]; // prettier-ignore
+  const [downX, downY] = [mx - (rx + lx) / 2, my - (ry + ly) / 2];
+  return Math.atan2(ly - ry - downX, lx - rx + downY);
+}

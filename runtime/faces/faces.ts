@@ -3,11 +3,11 @@ import type { Face } from '../../core/types.js';
 import { alignedCrop, DEFAULT_CROP, type CropSpec } from '../../encoder/crop.js';
 import type { Engine } from '../engine/engine.js';
 import type { FramePixels } from '../inference/inference.js';
-import { regionOfDetection, type Detection } from './detection.js';
-import { FaceFinder, rangesOf, type DetectorChoice, type SearchMemory } from './finder.js';
+import { FaceFinder, rangesOf, type DetectorChoice } from './finder.js';
+import { expectationOf, fitMeshes, type Expectation } from './fitting.js';
 import { regionOfLandmarks, type Mesh } from './mesh.js';
 import { loadFaceModels, type FaceModels } from './models.js';
-import { assumedPinhole, fitPose, type Pinhole } from './pose.js';
+import { assumedPinhole, fitPose, type FittedPose, type Pinhole } from './pose.js';
 import { viewQuality } from './quality.js';
 import type { Region } from './region.js';
 import { CameraTracks, sameFace, steady, type Track } from './tracks.js';
@@ -24,18 +24,11 @@ export interface FaceStageOptions {
   readonly calibration?: Readonly<Record<string, CameraCalibration>> | undefined;
 }
 
-const PRESENT = 0.5;
-/** Frames between two looks of the detector at a camera whose faces are all followed. */
-const LOOK_EVERY = 15;
-/** Frames between two looks at lying faces in a camera that shows none. */
-const WIDE_EVERY = 5;
-
-interface Candidate {
+/** A face expected in one camera's frame, by its track or, without one, by a detection or a seed. */
+interface Candidate extends Expectation {
   readonly frame: FramePixels;
   readonly camera: CameraTracks;
-  readonly region: Region;
-  readonly track: Track | undefined;
-  readonly score: number | undefined;
+  readonly track?: Track;
 }
 
 /**
@@ -50,7 +43,6 @@ export class FaceStage {
   readonly #crop: CropSpec;
   readonly #calibration: Readonly<Record<string, CameraCalibration>>;
   readonly #cameras = new Map<string, CameraTracks>();
-  readonly #memories = new Map<string, SearchMemory>();
 
   private constructor(models: FaceModels, options: FaceStageOptions) {
     this.#models = models;
@@ -69,16 +61,10 @@ export class FaceStage {
 
   /** Faces of one frame set, in the order of its frames. Calls may not overlap. */
   async push(frames: readonly FramePixels[]): Promise<Face[]> {
-    const candidates = frames.flatMap((frame) => this.#followed(frame));
-    candidates.push(...(await this.#searched(frames)));
-    const meshes = await this.#models.mesher.fit(
-      candidates.map(({ frame, region }) => ({ picture: frame, region })),
-    );
-    const faces: Face[] = [];
-    for (const [i, candidate] of candidates.entries()) {
-      const face = await this.#take(candidate, meshes[i]!);
-      if (face !== undefined) faces.push(face);
-    }
+    const followed = frames.flatMap((frame) => this.#followed(frame));
+    const faces = await this.#fit(followed);
+    const searched = await this.#search(frames);
+    faces.push(...(await this.#fit(searched)));
     return faces.sort((a, b) => order(frames, a) - order(frames, b));
   }
 
@@ -101,72 +87,67 @@ export class FaceStage {
     if (camera === undefined) {
       camera = new CameraTracks(cameraId);
       this.#cameras.set(cameraId, camera);
-      this.#memories.set(cameraId, { near: false });
     }
     return camera;
   }
 
   #followed(frame: FramePixels): Candidate[] {
     const camera = this.#camera(frame.cameraId);
-    const seeds = camera.seeds.splice(0);
+    const common = { frame, camera, picture: frame };
     return [
-      ...camera.tracks.map((track) => ({ frame, camera, track, region: track.region, score: undefined })),
-      ...seeds.map((region) => ({ frame, camera, track: undefined, region, score: undefined })),
-    ]; // prettier-ignore
+      ...camera.tracks.map((track) => ({ ...common, track, region: track.region })),
+      ...camera.seeds.splice(0).map((region) => ({ ...common, region })),
+    ];
   }
 
-  async #searched(frames: readonly FramePixels[]): Promise<Candidate[]> {
-    const due = frames.filter(({ cameraId }) => this.#isDue(this.#camera(cameraId)));
-    const wide = due.some(({ cameraId }) => this.#camera(cameraId).idleLooks % WIDE_EVERY === 0);
-    const memories = due.map(({ cameraId }) => this.#memories.get(cameraId)!);
-    const found = await this.#finder.find(due, memories, wide);
-    return due.flatMap((frame, i) => {
-      const camera = this.#camera(frame.cameraId);
-      const fresh = found[i]!.filter((detection) => !camera.knows(regionOfDetection(detection)));
-      camera.idleLooks = fresh.length > 0 ? 0 : camera.idleLooks + 1;
-      camera.sinceLook = 0;
+  /** New faces of the cameras that are due for a look. */
+  async #search(frames: readonly FramePixels[]): Promise<Candidate[]> {
+    const due = frames
+      .map((frame) => ({ frame, camera: this.#camera(frame.cameraId) }))
+      .filter(({ camera }) => camera.wantsLook());
+    const found = await this.#finder.find(
+      due.map(({ frame, camera }) => ({ picture: frame, memory: camera.memory })),
+    );
+    return due.flatMap(({ frame, camera }, i) => {
+      const seen = found[i]!.map((detection) => expectationOf(frame, detection));
+      camera.looked(seen.map(({ region }) => region));
       const room = Math.max(0, this.#maxFaces - camera.tracks.length);
-      return fresh.slice(0, room).map((detection: Detection) => ({
-        frame,
-        camera,
-        track: undefined,
-        region: regionOfDetection(detection),
-        score: detection.score,
-      }));
+      const fresh = seen.filter(({ region }) => !camera.knows(region)).slice(0, room);
+      return fresh.map((expectation) => ({ ...expectation, frame, camera }));
     });
   }
 
-  #isDue(camera: CameraTracks): boolean {
-    camera.sinceLook++;
-    if (camera.tracks.length === 0) return true;
-    return camera.tracks.length < this.#maxFaces && camera.sinceLook >= LOOK_EVERY;
+  async #fit(candidates: readonly Candidate[]): Promise<Face[]> {
+    const meshes = await fitMeshes(this.#models.mesher, candidates);
+    const faces: Face[] = [];
+    for (const [i, candidate] of candidates.entries()) {
+      const face = await this.#take(candidate, meshes[i]);
+      if (face !== undefined) faces.push(face);
+    }
+    return faces;
   }
 
-  async #take(candidate: Candidate, mesh: Mesh): Promise<Face | undefined> {
-    const { camera, track, frame } = candidate;
-    const region = regionOfLandmarks(mesh.landmarks);
-    const others = camera.tracks.filter((other) => other !== track && other.age > 0);
-    const doubled = others.some((other) => sameFace(other.region, region));
-    if (!(mesh.presence >= PRESENT) || (doubled && track === undefined)) {
+  async #take(candidate: Candidate, mesh: Mesh | undefined): Promise<Face | undefined> {
+    const { camera, track, frame, detection } = candidate;
+    const pose = mesh && fitPose(mesh.landmarks, this.#models.geometry, this.#pinhole(frame, mesh.landmarks)); // prettier-ignore
+    const region = mesh && regionOfLandmarks(mesh.landmarks);
+    const doubled = region && camera.tracks.some((other) => other !== track && sameFace(other.region, region)); // prettier-ignore
+    if (mesh === undefined || region === undefined || pose === undefined || doubled === true) {
       if (track !== undefined) camera.end(track);
       return undefined;
     }
     const followed = track ?? camera.start(region);
     followed.region = track === undefined ? region : steady(track.region, region);
-    followed.age++;
-    return this.#describe(frame, followed.id, candidate.score ?? mesh.presence, mesh);
+    return this.#describe(frame, followed.id, detection?.score ?? mesh.presence, mesh, pose);
   }
 
   async #describe(
     frame: FramePixels,
     trackId: string,
     score: number,
-    mesh: Mesh,
-  ): Promise<Face | undefined> {
-    const { landmarks, presence } = mesh;
-    const fitted = fitPose(landmarks, this.#models.geometry, this.#pinhole(frame, landmarks));
-    if (fitted === undefined) return undefined;
-    const { pose, head, eyeDistancePx } = fitted;
+    { landmarks, presence }: Mesh,
+    { pose, head, eyeDistancePx }: FittedPose,
+  ): Promise<Face> {
     const size = this.#crop.size;
     const crop = new Uint8Array(size * size);
     alignedCrop(frame.pixels, frame.width, frame.height, landmarks, this.#crop, crop);

@@ -1,7 +1,6 @@
 import { boxOverlap, type Detection } from './detection.js';
-import type { Look } from './detector.js';
 import type { FaceModels, Range } from './models.js';
-import { letterbox, type Pixels } from './region.js';
+import { letterbox, type Pixels, type Region } from './region.js';
 
 export type DetectorChoice = Range | 'auto';
 
@@ -10,14 +9,23 @@ export function rangesOf(choice: DetectorChoice): readonly Range[] {
   return choice === 'auto' ? ['short', 'full'] : [choice];
 }
 
+/** One picture to search, and what is known of its camera. */
+export interface Search {
+  readonly picture: Pixels;
+  readonly memory: SearchMemory;
+}
+
+/** What one camera's faces were like, so that the next search starts where they were. */
+export class SearchMemory {
+  /** Faces were large: the short range sees them and costs a quarter. */
+  near = false;
+  /** Which of the unusual looks comes next. */
+  nextUnusual = 0;
+}
+
 /** Share of the picture's longer side from which on the short range sees a face as well. */
 const NEAR = 0.25;
 const SAME_FACE = 0.3;
-
-/** What one camera's faces were like, so that the next search starts with the right model. */
-export interface SearchMemory {
-  near: boolean;
-}
 
 /** Searches whole pictures, with the model that suits the faces' size. */
 export class FaceFinder {
@@ -29,39 +37,103 @@ export class FaceFinder {
     this.#choice = choice;
   }
 
-  /** Faces of each picture, best first; pictures go through a model together. */
-  async find(
-    pictures: readonly Pixels[],
-    memories: readonly SearchMemory[],
-    wide: boolean,
-  ): Promise<Detection[][]> {
-    const found: Detection[][] = pictures.map(() => []);
-    const passes = this.#passes(wide);
-    for (const { range, turns } of passes) {
-      const wanted = pictures
-        .map((picture, i) => ({ picture, i }))
-        .filter(({ i }) => found[i]!.length === 0);
-      const looks = wanted.flatMap(({ picture, i }) =>
-        turns.map((turn) => ({ picture, i, region: letterbox(picture, (turn * Math.PI) / 2) })),
-      );
-      const results = await this.#models.detectors[range]!.detect(looks satisfies Look[]);
-      looks.forEach(({ i }, k) => found[i]!.push(...results[k]!));
-    }
-    found.forEach((detections, i) => {
-      const faces = distinct(detections);
-      found[i] = faces;
-      const side = Math.max(pictures[i]!.width, pictures[i]!.height);
-      if (faces[0] !== undefined) memories[i]!.near = faces[0].box.width > NEAR * side;
+  /**
+   * Faces of each picture, best first. Pictures go through a model together. Where upright looks
+   * find nothing, one unusual look follows (turned, or at a part of a large picture), another one
+   * each time, so that a search costs three looks at most.
+   */
+  async find(searches: readonly Search[]): Promise<Detection[][]> {
+    const found = await this.#upright(searches);
+    const empty = searches.map((_, i) => i).filter((i) => found[i]!.length === 0);
+    const looks = empty.map((i) => {
+      const { picture, memory } = searches[i]!;
+      const unusual = unusualLooks(picture);
+      return { picture, region: unusual[memory.nextUnusual++ % unusual.length]! };
     });
+    const more = await this.#detector(this.#choice === 'short' ? 'short' : 'full').detect(looks);
+    empty.forEach((i, k) => (found[i] = distinct(more[k]!)));
     return found;
   }
 
-  /** Upright first; lying faces only where nothing stands. */
-  #passes(wide: boolean): { range: Range; turns: number[] }[] {
-    const order: Range[] = this.#choice === 'auto' ? ['full', 'short'] : [this.#choice];
-    const upright = order.map((range) => ({ range, turns: [0] }));
-    return wide ? [...upright, ...order.map((range) => ({ range, turns: [1, 3] }))] : upright;
+  /** Faces of one picture with every unusual look tried where upright ones find nothing. */
+  async findThoroughly(picture: Pixels): Promise<Detection[]> {
+    const [upright = []] = await this.#upright([{ picture, memory: new SearchMemory() }]);
+    if (upright.length > 0) return upright;
+    const looks = unusualLooks(picture).map((region) => ({ picture, region }));
+    for (const range of rangesOf(this.#choice)) {
+      const found = distinct((await this.#detector(range).detect(looks)).flat());
+      if (found.length > 0) return found;
+    }
+    return [];
   }
+
+  async #upright(searches: readonly Search[]): Promise<Detection[][]> {
+    const found: Detection[][] = searches.map(() => []);
+    const first = searches.map(({ memory }) => this.#order(memory)[0]!);
+    await this.#pass(searches, first, found);
+    if (this.#choice === 'auto') {
+      const second = searches.map(({ memory }, i) =>
+        found[i]!.length === 0 ? this.#order(memory)[1] : undefined,
+      );
+      await this.#pass(searches, second, found);
+    }
+    return found;
+  }
+
+  #order(memory: SearchMemory): readonly Range[] {
+    if (this.#choice !== 'auto') return [this.#choice];
+    return memory.near ? ['short', 'full'] : ['full', 'short'];
+  }
+
+  /** Looks once at each picture that has a range to look with. */
+  async #pass(
+    searches: readonly Search[],
+    ranges: readonly (Range | undefined)[],
+    found: Detection[][],
+  ): Promise<void> {
+    for (const range of rangesOf(this.#choice)) {
+      const wanted = searches.map((_, i) => i).filter((i) => ranges[i] === range);
+      const looks = wanted.map((i) => {
+        const { picture } = searches[i]!;
+        return { picture, region: letterbox(picture) };
+      });
+      const results = await this.#detector(range).detect(looks);
+      wanted.forEach((i, k) => {
+        const { picture, memory } = searches[i]!;
+        found[i] = distinct(results[k]!);
+        const [best] = found[i];
+        if (best !== undefined)
+          memory.near = best.box.width > NEAR * Math.max(picture.width, picture.height);
+      });
+    }
+  }
+
+  #detector(range: Range): NonNullable<FaceModels['detectors'][Range]> {
+    return this.#models.detectors[range]!;
+  }
+}
+
+/** Lying and upside-down faces; the parts of a large picture, where small faces get more pixels. */
+function unusualLooks(picture: Pixels): Region[] {
+  const turned = [1, 3, 2].map((turns) => letterbox(picture, (turns * Math.PI) / 2));
+  return [...turned, ...tiles(picture)];
+}
+
+const TILE_FROM_PX = 960;
+
+/** Squares of half the longer side that overlap by a third and cover the picture. */
+function tiles({ width, height }: Pixels): Region[] {
+  const longer = Math.max(width, height);
+  if (longer < TILE_FROM_PX) return [];
+  const side = longer / 2;
+  const starts = (length: number): number[] => {
+    const count = Math.max(1, Math.ceil((length - side) / ((side * 2) / 3)) + 1);
+    const step = count === 1 ? 0 : (length - side) / (count - 1);
+    return Array.from({ length: count }, (_, i) => i * step + side / 2);
+  };
+  return starts(height).flatMap((y) =>
+    starts(width).map((x) => ({ x, y, width: side, height: side, rotation: 0 })),
+  );
 }
 
 /** Best first, each face once. */

@@ -1,25 +1,34 @@
-import type { Region } from './region.js';
 import { boxOverlap } from './detection.js';
-import { boundsOf } from './region.js';
+import { SearchMemory } from './finder.js';
+import { boundsOf, type Region } from './region.js';
 
 /** One face followed through one camera's frames. */
 export interface Track {
   readonly id: string;
   region: Region;
-  /** Frames in a row that showed it. */
-  age: number;
+  /** Looks of the detector in a row that saw no face there. */
+  unseen: number;
 }
+
+/** Frames between two looks of the detector at a camera where no face is missing. */
+const LOOK_EVERY = 15;
+/** Frames for which a lost face is looked for in every frame. */
+const SEARCH_FRAMES = 15;
+/** After so many looks in vain, an empty camera is looked at in every third frame only. */
+const PATIENCE = 30;
+/** Looks in a row without the detector's consent that end a track. */
+const MOST_UNSEEN = 3;
 
 /** What the faces stage remembers of one camera. */
 export class CameraTracks {
   readonly cameraId: string;
   readonly tracks: Track[] = [];
-  /** Places another camera says there is a face. */
+  /** Places where another camera says there is a face. */
   readonly seeds: Region[] = [];
-  /** Frames since a detector last looked. */
-  sinceLook = Infinity;
-  /** Looks in a row that found nothing new. */
-  idleLooks = 0;
+  readonly memory = new SearchMemory();
+  #sinceLook = Infinity;
+  #sinceLoss = Infinity;
+  #idleLooks = 0;
   #made = 0;
 
   constructor(cameraId: string) {
@@ -27,7 +36,7 @@ export class CameraTracks {
   }
 
   start(region: Region): Track {
-    const track = { id: `${this.cameraId}/${++this.#made}`, region, age: 0 };
+    const track = { id: `${this.cameraId}/${++this.#made}`, region, unseen: 0 };
     this.tracks.push(track);
     return track;
   }
@@ -35,6 +44,25 @@ export class CameraTracks {
   end(track: Track): void {
     const at = this.tracks.indexOf(track);
     if (at >= 0) this.tracks.splice(at, 1);
+    this.#sinceLoss = 0;
+  }
+
+  /** Whether the detector should look at this frame; call once a frame. */
+  wantsLook(): boolean {
+    this.#sinceLook++;
+    this.#sinceLoss++;
+    if (this.#sinceLook >= LOOK_EVERY || this.#sinceLoss <= SEARCH_FRAMES) return true;
+    return this.tracks.length === 0 && (this.#idleLooks < PATIENCE || this.#sinceLook >= 3);
+  }
+
+  /** Takes note of what a look saw, and ends tracks the detector does not see time and again. */
+  looked(seen: readonly Region[]): void {
+    this.#sinceLook = 0;
+    this.#idleLooks = seen.length > 0 ? 0 : this.#idleLooks + 1;
+    for (const track of [...this.tracks]) {
+      track.unseen = seen.some((region) => sameFace(region, track.region)) ? 0 : track.unseen + 1;
+      if (track.unseen >= MOST_UNSEEN) this.end(track);
+    }
   }
 
   /** Whether a region shows a face that is followed already. */

@@ -1,0 +1,73 @@
+import { uprightOf, regionOfDetection, type Detection } from './detection.js';
+import type { Mesh, Mesher } from './mesh.js';
+import type { Pixels, Region } from './region.js';
+
+/** Presence from which on a region holds a face (MediaPipe's own default). */
+export const PRESENT = 0.5;
+
+/** A place where a face is expected. */
+export interface Expectation {
+  readonly picture: Pixels;
+  readonly region: Region;
+  /** What the detector saw there, if it was the detector that asked. */
+  readonly detection?: Detection | undefined;
+}
+
+/**
+ * Fits the mesh wherever a face is expected, in one call of the model. Where it sees no face, looks
+ * again a little differently: a profile's eyes lie on one another, so that their line says nothing
+ * about the head's turn, and the region it gives is often the wrong one.
+ * @returns A mesh for each expectation, undefined where no look shows a face.
+ */
+export async function fitMeshes(
+  mesher: Mesher,
+  expectations: readonly Expectation[],
+): Promise<(Mesh | undefined)[]> {
+  const first = await mesher.fit(expectations);
+  const meshes = first.map((mesh, i) => (accepts(mesh, expectations[i]!) ? mesh : undefined));
+  const again = expectations.flatMap((expectation, i) =>
+    meshes[i] === undefined ? variants(expectation).map((region) => ({ i, region })) : [],
+  );
+  const looks = again.map(({ i, region }) => ({ picture: expectations[i]!.picture, region }));
+  const second = await mesher.fit(looks);
+  again.forEach(({ i }, k) => {
+    const mesh = second[k]!;
+    if (!accepts(mesh, expectations[i]!)) return;
+    if (mesh.presence > (meshes[i]?.presence ?? 0)) meshes[i] = mesh;
+  });
+  return meshes;
+}
+
+/** The region as it is expected, turned by other clues, tighter and wider. */
+function variants({ region, detection }: Expectation): Region[] {
+  const sized = (scale: number, rotation: number): Region => ({
+    ...region,
+    width: region.width * scale,
+    height: region.height * scale,
+    rotation,
+  });
+  // The nearest quarter turn: heads are upright far more often than not.
+  const straight = (Math.round(region.rotation / (Math.PI / 2)) * Math.PI) / 2;
+  const upright = detection === undefined ? region.rotation : uprightOf(detection);
+  return [sized(1, straight), sized(1, upright), sized(0.85, straight), sized(1.15, upright)];
+}
+
+/** Farthest the mesh's nose and mouth may lie from the detector's, in sides of its box. */
+const FARTHEST = 0.3;
+/** Mesh points beside the detector's nose tip and mouth. */
+const NOSE = 1;
+const MOUTH = 13;
+
+function accepts({ presence, landmarks }: Mesh, { detection }: Expectation): boolean {
+  if (!(presence >= PRESENT)) return false;
+  if (detection === undefined) return true;
+  const [, , nose, mouth] = detection.keypoints;
+  const near = (point: number, [x, y]: readonly [number, number]): boolean =>
+    Math.hypot(landmarks[point * 3]! - x, landmarks[point * 3 + 1]! - y) < FARTHEST * detection.box.width; // prettier-ignore
+  return near(NOSE, nose!) && near(MOUTH, mouth!);
+}
+
+/** Expectation that a detection raises. */
+export function expectationOf(picture: Pixels, detection: Detection): Expectation {
+  return { picture, detection, region: regionOfDetection(detection) };
+}
