@@ -1,5 +1,5 @@
 import { createServer, type Server as HttpServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket as NetSocket } from 'node:net';
 import { Server } from 'socket.io';
 import { ClmexError } from '../../core/errors.js';
 import {
@@ -23,6 +23,7 @@ const HANDSHAKE_WITHIN_MS = 5000;
 /** A peer that is silent for both together is gone. */
 const PING_INTERVAL_MS = 5000;
 const PING_TIMEOUT_MS = 5000;
+const GOODBYE_MS = 300;
 
 export interface StreamServerOptions {
   /** The `stream` section of the configuration. */
@@ -50,6 +51,7 @@ export class StreamServer {
   readonly #config: StreamConfig;
   readonly #http: HttpServer;
   readonly #io: StreamIo;
+  readonly #connections = new Set<NetSocket>();
   readonly #clients = new Map<string, Client>();
   readonly #book: SubjectBook;
   readonly #dropped: Record<string, number> = {};
@@ -76,6 +78,10 @@ export class StreamServer {
       { headersTimeout: 10_000, requestTimeout: 10_000 },
       (request, response) => files.answer(request, response),
     );
+    this.#http.on('connection', (connection) => {
+      this.#connections.add(connection);
+      connection.once('close', () => this.#connections.delete(connection));
+    });
     this.#http.maxConnections = config.maxClients * 2 + SPARE_CONNECTIONS;
     this.#io = new Server(this.#http, {
       transports: ['websocket'],
@@ -149,8 +155,13 @@ export class StreamServer {
     if (this.#isClosed) return;
     this.#isClosed = true;
     this.#clients.clear();
+    const destroy = (): void => this.#connections.forEach((connection) => connection.destroy());
+    // Those that are alive say goodbye; a peer that no longer reads must not hold us up.
+    const timer = setTimeout(destroy, GOODBYE_MS);
+    this.#http.closeIdleConnections();
     await this.#io.close();
-    this.#http.closeAllConnections();
+    clearTimeout(timer);
+    destroy();
   }
 
   async #listen(): Promise<void> {

@@ -103,6 +103,22 @@ describe('listening', () => {
   });
 });
 
+test('a peer that no longer reads does not hold up the close', async () => {
+  const server = await serve();
+  const { port } = new URL(server.url);
+  const stuck = connectTcp(Number(port), '127.0.0.1');
+  const upgrade = ['GET /socket.io/?EIO=4&transport=websocket HTTP/1.1', `Host: 127.0.0.1:${port}`,
+    'Connection: Upgrade', 'Upgrade: websocket', 'Sec-WebSocket-Version: 13',
+    'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==', '', '']; // prettier-ignore
+  stuck.write(upgrade.join('\r\n'));
+  await new Promise((resolve) => stuck.once('data', resolve));
+  stuck.pause();
+  stuck.on('error', () => undefined);
+  await server.close();
+  stuck.destroy();
+  expect(server.clients).toBe(0);
+}, 3000);
+
 describe('who may come in', () => {
   test('another protocol version is refused by name', async () => {
     const { url } = await start();
