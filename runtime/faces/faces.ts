@@ -1,14 +1,14 @@
-import { type CameraCalibration, undistort } from '../../calibration/index.js';
+import type { CameraCalibration } from '../../calibration/index.js';
 import type { Face } from '../../core/types.js';
-import { alignedCrop, DEFAULT_CROP, type CropSpec } from '../../encoder/crop.js';
+import { DEFAULT_CROP, type CropSpec } from '../../encoder/crop.js';
 import type { Engine } from '../engine/engine.js';
 import type { FramePixels } from '../inference/inference.js';
+import { FaceDescriber } from './describe.js';
+import type { Detection } from './detection.js';
 import { FaceFinder, rangesOf, type DetectorChoice } from './finder.js';
 import { expectationOf, fitMeshes, type Expectation } from './fitting.js';
 import { regionOfLandmarks, type Mesh } from './mesh.js';
 import { loadFaceModels, type FaceModels } from './models.js';
-import { assumedPinhole, fitPose, type FittedPose, type Pinhole } from './pose.js';
-import { viewQuality } from './quality.js';
 import type { Region } from './region.js';
 import { CameraTracks, sameFace, steady, type Track } from './tracks.js';
 
@@ -23,6 +23,14 @@ export interface FaceStageOptions {
   /** Cameras with known intrinsics, as their upright frames come. */
   readonly calibration?: Readonly<Record<string, CameraCalibration>> | undefined;
 }
+
+/** A face of a single picture, with what the detector saw. */
+export interface StillFace extends Face {
+  readonly detection: Detection;
+}
+
+/** Cameras remembered at most; the one that joined first is forgotten first. */
+const MOST_CAMERAS = 64;
 
 /** A face expected in one camera's frame, by its track or, without one, by a detection or a seed. */
 interface Candidate extends Expectation {
@@ -40,16 +48,15 @@ export class FaceStage {
   readonly #models: FaceModels;
   readonly #finder: FaceFinder;
   readonly #maxFaces: number;
-  readonly #crop: CropSpec;
-  readonly #calibration: Readonly<Record<string, CameraCalibration>>;
+  readonly #describer: FaceDescriber;
   readonly #cameras = new Map<string, CameraTracks>();
 
   private constructor(models: FaceModels, options: FaceStageOptions) {
     this.#models = models;
     this.#finder = new FaceFinder(models, options.detector);
     this.#maxFaces = options.maxFaces;
-    this.#crop = options.cropSpec ?? DEFAULT_CROP;
-    this.#calibration = options.calibration ?? {};
+    const { cropSpec = DEFAULT_CROP, calibration = {} } = options;
+    this.#describer = new FaceDescriber(models, cropSpec, calibration);
   }
 
   /** @throws ClmexError `not-found`, `model-invalid` or `limit-exceeded` for the models' files. */
@@ -59,6 +66,11 @@ export class FaceStage {
     return new FaceStage(models, options);
   }
 
+  /** Corners of the landmark mesh's triangles, three indices each. */
+  get triangles(): readonly number[] {
+    return this.#models.geometry.triangles;
+  }
+
   /** Faces of one frame set, in the order of its frames. Calls may not overlap. */
   async push(frames: readonly FramePixels[]): Promise<Face[]> {
     const followed = frames.flatMap((frame) => this.#followed(frame));
@@ -66,6 +78,27 @@ export class FaceStage {
     const searched = await this.#search(frames);
     faces.push(...(await this.#fit(searched)));
     return faces.sort((a, b) => order(frames, a) - order(frames, b));
+  }
+
+  /**
+   * Faces of one picture by itself, best first: nothing is remembered, and lying or small faces are
+   * looked for to the end where none stands out.
+   */
+  async still(picture: FramePixels): Promise<StillFace[]> {
+    const found = (await this.#finder.findThoroughly(picture)).slice(0, this.#maxFaces);
+    const meshes = await fitMeshes(
+      this.#models.mesher,
+      found.map((detection) => expectationOf(picture, detection)),
+    );
+    const faces: StillFace[] = [];
+    for (const [i, detection] of found.entries()) {
+      const mesh = meshes[i];
+      const pose = mesh && this.#describer.pose(picture, mesh);
+      if (mesh === undefined || pose === undefined) continue;
+      const face = await this.#describer.describe(picture, `${i}`, detection.score, mesh, pose);
+      faces.push({ ...face, detection });
+    }
+    return faces;
   }
 
   /**
@@ -86,6 +119,8 @@ export class FaceStage {
     let camera = this.#cameras.get(cameraId);
     if (camera === undefined) {
       camera = new CameraTracks(cameraId);
+      const [oldest] = this.#cameras.keys();
+      if (oldest !== undefined && this.#cameras.size >= MOST_CAMERAS) this.#cameras.delete(oldest);
       this.#cameras.set(cameraId, camera);
     }
     return camera;
@@ -129,7 +164,7 @@ export class FaceStage {
 
   async #take(candidate: Candidate, mesh: Mesh | undefined): Promise<Face | undefined> {
     const { camera, track, frame, detection } = candidate;
-    const pose = mesh && fitPose(mesh.landmarks, this.#models.geometry, this.#pinhole(frame, mesh.landmarks)); // prettier-ignore
+    const pose = mesh && this.#describer.pose(frame, mesh);
     const region = mesh && regionOfLandmarks(mesh.landmarks);
     const doubled = region && camera.tracks.some((other) => other !== track && sameFace(other.region, region)); // prettier-ignore
     if (mesh === undefined || region === undefined || pose === undefined || doubled === true) {
@@ -138,60 +173,16 @@ export class FaceStage {
     }
     const followed = track ?? camera.start(region);
     followed.region = track === undefined ? region : steady(track.region, region);
-    return this.#describe(frame, followed.id, detection?.score ?? mesh.presence, mesh, pose);
-  }
-
-  async #describe(
-    frame: FramePixels,
-    trackId: string,
-    score: number,
-    { landmarks, presence }: Mesh,
-    { pose, head, eyeDistancePx }: FittedPose,
-  ): Promise<Face> {
-    const size = this.#crop.size;
-    const crop = new Uint8Array(size * size);
-    alignedCrop(frame.pixels, frame.width, frame.height, landmarks, this.#crop, crop);
-    const quality = viewQuality({ pose, eyeDistancePx, presence, landmarks, picture: frame, crop, cropSize: size }); // prettier-ignore
-    const blendshapes = await this.#models.blendshapes?.of(landmarks);
-    return {
-      cameraId: frame.cameraId,
-      capturedAtMs: frame.capturedAtMs,
-      trackId,
-      score,
-      box: boxOf(landmarks),
-      landmarks,
+    return this.#describer.describe(
+      frame,
+      followed.id,
+      detection?.score ?? mesh.presence,
+      mesh,
       pose,
-      head,
-      quality,
-      crop,
-      ...(blendshapes === undefined ? {} : { blendshapes }),
-    };
-  }
-
-  /** The camera's pinhole, its distortion taken out at the face's place; assumed where not known. */
-  #pinhole(frame: FramePixels, landmarks: Float32Array): Pinhole {
-    const camera = this.#calibration[frame.cameraId];
-    if (camera === undefined) return assumedPinhole(frame.width, frame.height);
-    const { fx, fy, cx, cy } = camera.matrix;
-    const [x, y] = [landmarks[4 * 3]!, landmarks[4 * 3 + 1]!];
-    const seen = [(x - 0.5 - cx) / fx, (y - 0.5 - cy) / fy] as const;
-    const [ux, uy] = undistort(seen, camera.distortion);
-    // Shifting the principal point moves the face to where an ideal lens would show it.
-    return { fx, fy, cx: cx + 0.5 - (ux - seen[0]) * fx, cy: cy + 0.5 - (uy - seen[1]) * fy };
+    );
   }
 }
 
 function order(frames: readonly FramePixels[], face: Face): number {
   return frames.findIndex(({ cameraId }) => cameraId === face.cameraId);
-}
-
-function boxOf(landmarks: Float32Array): Face['box'] {
-  let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
-  for (let i = 0; i < landmarks.length; i += 3) {
-    x0 = Math.min(x0, landmarks[i]!);
-    x1 = Math.max(x1, landmarks[i]!);
-    y0 = Math.min(y0, landmarks[i + 1]!);
-    y1 = Math.max(y1, landmarks[i + 1]!);
-  }
-  return { x: x0, y: y0, width: x1 - x0, height: y1 - y0 };
 }

@@ -7,6 +7,8 @@ export interface FaceGeometry {
   readonly points: Float64Array;
   /** Points that tell where the head is whatever the face does, with weights. */
   readonly basis: readonly { readonly index: number; readonly weight: number }[];
+  /** Corners of the mesh's triangles, three indices each. */
+  readonly triangles: readonly number[];
 }
 
 export const CANONICAL_POINTS = 468;
@@ -17,7 +19,7 @@ const VERTEX = 5;
 /** GeometryPipelineMetadata of MediaPipe's face geometry module, as far as it is read. */
 const SCHEMA = {
   Metadata: { mesh: [1, 'Mesh'], basis: [2, 'Landmark', true] },
-  Mesh: { vertices: [3, 'float', true] },
+  Mesh: { vertices: [3, 'float', true], triangles: [4, 'uint32', true] },
   Landmark: { index: [1, 'uint32'], weight: [2, 'float'] },
 } as const;
 
@@ -34,7 +36,7 @@ function metadataType(): protobuf.Type {
 type Fields = Readonly<Record<string, readonly [number, string, boolean?]>>;
 
 interface Metadata {
-  readonly mesh?: { readonly vertices?: readonly number[] };
+  readonly mesh?: { readonly vertices?: readonly number[]; readonly triangles?: readonly number[] };
   readonly basis?: readonly { readonly index?: number; readonly weight?: number }[];
 }
 
@@ -50,10 +52,13 @@ export function readFaceGeometry(bytes: Uint8Array): FaceGeometry {
     throw new ClmexError('model-invalid', 'corrupt face geometry', { cause });
   }
   const vertices = metadata.mesh?.vertices ?? [];
+  const triangles = metadata.mesh?.triangles ?? [];
   const basis = (metadata.basis ?? []).map(({ index = 0, weight = 0 }) => ({ index, weight }));
   const sound =
     vertices.length === CANONICAL_POINTS * VERTEX &&
     vertices.every(Number.isFinite) &&
+    triangles.length % 3 === 0 &&
+    triangles.every((index) => index < CANONICAL_POINTS) &&
     basis.length >= 6 &&
     basis.every(({ index, weight }) => index < CANONICAL_POINTS && weight > 0 && weight <= 1);
   if (!sound)
@@ -64,5 +69,5 @@ export function readFaceGeometry(bytes: Uint8Array): FaceGeometry {
   const points = new Float64Array(CANONICAL_POINTS * 3);
   for (let i = 0; i < points.length; i++)
     points[i] = vertices[Math.floor(i / 3) * VERTEX + (i % 3)]! * METRES_PER_UNIT;
-  return { points, basis };
+  return { points, basis, triangles };
 }
