@@ -18,6 +18,7 @@
  */
 export { RecordingWriter, type RecordingOptions } from './writer.js';
 export { readRecording, type RecordingEntry } from './reader.js';
+export { readArrivals, type RecordedTimes } from './arrivals.js';
 export { readRecordingRig, readTruth, summarizeRecording } from './summary.js';
 export type { RecordingSummary } from './summary.js';
 export type { RecordedFrame } from './layout.js';

@@ -13,14 +13,10 @@ export interface Held {
 const MOST_HELD = 40;
 const INTERVALS = 15;
 const RECENT_STAMPS = 32;
-const DELAYS = 512;
-const DELAYS_LOOK_EVERY = 32;
 /** A camera whose last frames all came too late for any set is not waited for. */
 const LATE_STREAK = 8;
 /** Uncertainty of a frame stamped on arrival: nobody knows how long it was under way. */
 const ARRIVAL_UNCERTAINTY_MS = 40;
-/** Deadlines leave room over the slowest frame seen lately. */
-const WAIT_MARGIN = 1.25;
 
 /** What `sync` knows of one camera: its clock, its rhythm, its delays, its waiting frames. */
 export class Lane {
@@ -31,9 +27,6 @@ export class Lane {
   readonly #leastDelayMs: number;
   readonly #intervals: number[] = [];
   readonly #recentStamps: number[] = [];
-  readonly #delays = new Float64Array(DELAYS);
-  #delayCount = 0;
-  #slowestMs = 0;
   #lateStreak = 0;
   #lastStampMs = NaN;
   #clockVersion = -1;
@@ -61,7 +54,7 @@ export class Lane {
   get clock() {
     if (this.stampSource === undefined) return {};
     const { stampSource } = this;
-    if (!this.#estimates)
+    if (this.exact)
       return { stampSource, offsetMs: 0, driftPpm: 0, uncertaintyMs: this.uncertaintyMs(0) };
     const { offsetMs, driftPpm } = this.#clock;
     return {
@@ -77,12 +70,9 @@ export class Lane {
     return this.#clock.steps;
   }
 
-  /** How long after its capture a frame of this camera is worth waiting for. */
-  waitMs(maxWaitMs: number): number {
-    if (this.#lateStreak >= LATE_STREAK) return 0;
-    return this.#delayCount < LATE_STREAK
-      ? maxWaitMs
-      : Math.min(maxWaitMs, this.#slowestMs * WAIT_MARGIN + this.periodMs / 4);
+  /** The camera's last frames all came too late for any set: it is not waited for. */
+  get hopeless(): boolean {
+    return this.#lateStreak >= LATE_STREAK;
   }
 
   uncertaintyMs(stampMs: number): number {
@@ -115,7 +105,7 @@ export class Lane {
     const mapped = this.#map(raw);
     const capturedMs = before?.settled === true ? Math.max(mapped, before.capturedMs) : mapped;
     this.lastCapturedMs = capturedMs;
-    this.#learnDelay(raw.arrivedAtMs - capturedMs, maxWaitMs);
+    this.#lateStreak = raw.arrivedAtMs - capturedMs > maxWaitMs ? this.#lateStreak + 1 : 0;
     if (capturedMs < closedMs) {
       this.drop(raw, 'late');
       return;
@@ -124,15 +114,16 @@ export class Lane {
     if (this.held.length > MOST_HELD) this.drop(this.held.shift()!.raw, 'backpressure');
   }
 
-  get #estimates(): boolean {
-    return this.stampSource !== 'file' && this.stampSource !== 'arrival';
+  /** Stamps are on the runtime's clock already: nothing has to be learned. */
+  get exact(): boolean {
+    return this.stampSource === 'file' || this.stampSource === 'arrival';
   }
 
   #refusal(raw: RawFrame): DropReason | undefined {
     const { stampMs, arrivedAtMs } = raw;
     if (!Number.isFinite(stampMs) || !Number.isFinite(arrivedAtMs)) return 'invalid-stamp';
     if (stampMs <= this.#lastStampMs && this.#recentStamps.includes(stampMs)) return 'duplicate';
-    if (!this.#estimates) return stampMs < this.#lastStampMs ? 'out-of-order' : undefined;
+    if (this.exact) return stampMs < this.#lastStampMs ? 'out-of-order' : undefined;
     const observation = this.#clock.observe(stampMs, arrivedAtMs, this.periodMs);
     if (observation === 'doubtful') {
       const swapped = this.#lastStampMs - stampMs;
@@ -165,14 +156,5 @@ export class Lane {
     if (this.#intervals.length < 2) return;
     const sorted = [...this.#intervals].sort((a, b) => a - b);
     this.periodMs = sorted[sorted.length >> 1]!;
-  }
-
-  #learnDelay(delayMs: number, maxWaitMs: number): void {
-    this.#delays[this.#delayCount++ % DELAYS] = delayMs;
-    this.#lateStreak = delayMs > maxWaitMs ? this.#lateStreak + 1 : 0;
-    if (delayMs > this.#slowestMs) this.#slowestMs = delayMs;
-    else if (this.#delayCount % DELAYS_LOOK_EVERY === 0) {
-      this.#slowestMs = this.#delays.reduce((most, delay) => Math.max(most, delay), 0);
-    }
   }
 }

@@ -17,13 +17,14 @@ export interface ClockEstimate {
   readonly uncertaintyMs?: number;
 }
 
-/** Frames a camera shows before the first set is gathered, so that its clock is roughly known. */
+/** Frames a camera shows before the first set is gathered, unless `maxWaitMs` passes first. */
 const FIRST_FRAMES = 4;
 /** Without a known rhythm for so long, the first set is gathered at this one. */
 const RHYTHM_WAIT_MS = 2000;
 const RHYTHM_UNKNOWN_MS = 1000 / 30;
-/** A camera without a frame for so many of its periods (and `maxWaitMs`) is silent. */
+/** A camera without a frame for so many of its periods, and so many times `maxWaitMs`, is silent. */
 const SILENT_PERIODS = 5;
+const SILENT_WAITS = 2;
 /** The next frame comes no sooner than this share of the period after the last. */
 const SOONEST = 0.75;
 const PHASE_SHARE = 0.2;
@@ -153,10 +154,14 @@ export class SyncStage {
   #start(): boolean {
     const captures = this.#lanes.flatMap(({ held }) => held.map(({ capturedMs }) => capturedMs));
     if (captures.length === 0) return false;
-    const ready = this.#lanes.every(({ ended, held }) => ended || held.length >= FIRST_FRAMES);
+    const ready = this.#lanes.every(
+      ({ ended, exact, held }) => ended || (exact && held.length >= FIRST_FRAMES),
+    );
     const period = this.#periodMs();
-    const patience = period === undefined ? RHYTHM_WAIT_MS : this.#config.maxWaitMs;
-    const untilMs = this.#firstMs + patience;
+    const untilMs =
+      period === undefined
+        ? this.#firstMs + RHYTHM_WAIT_MS
+        : Math.min(...captures) - period / 2 + this.#config.maxWaitMs;
     if (this.#nowMs < untilMs && !(ready && period !== undefined) && !this.#allEnded) {
       this.#nextDeadlineMs = untilMs;
       return false;
@@ -189,22 +194,13 @@ export class SyncStage {
   /** What every camera has for the tick; undefined while one is worth waiting for. */
   #offers(): Offer[] | undefined {
     const offers = this.#lanes.map((lane) => this.#offer(lane));
-    let deadlineMs = -Infinity;
-    for (const [i, lane] of this.#lanes.entries()) {
-      const offer = offers[i]!;
-      if (offer.kind === 'waiting' || (offer.kind === 'frame' && !offer.final)) {
-        deadlineMs = Math.max(deadlineMs, this.#deadlineMs(lane));
-      }
-    }
-    if (deadlineMs <= this.#nowMs) return offers;
+    const waiting = offers.some(
+      (offer) => offer.kind === 'waiting' || (offer.kind === 'frame' && !offer.final),
+    );
+    const deadlineMs = this.#ticker.atMs + this.#config.maxWaitMs;
+    if (!waiting || deadlineMs <= this.#nowMs) return offers;
     this.#nextDeadlineMs = deadlineMs;
     return undefined;
-  }
-
-  #deadlineMs(lane: Lane): number {
-    const { maxWaitMs } = this.#config;
-    const phase = Number.isNaN(lane.phaseMs) ? 0 : lane.phaseMs;
-    return this.#ticker.atMs + Math.min(maxWaitMs, Math.max(0, phase + lane.waitMs(maxWaitMs)));
   }
 
   #offer(lane: Lane): Offer {
@@ -236,11 +232,15 @@ export class SyncStage {
     if (lane.ended) return { kind: 'none', reason: 'ended' };
     if (lane.disconnected) return { kind: 'none', reason: 'disconnected' };
     if (lane.entered === 0) return { kind: 'none', reason: 'not-started' };
+    if (lane.hopeless) return { kind: 'none', reason: 'late' };
     return this.#silent(lane) ? { kind: 'none', reason: 'silent' } : { kind: 'waiting' };
   }
 
   #silent(lane: Lane): boolean {
-    const patience = Math.max(SILENT_PERIODS * lane.periodMs, this.#config.maxWaitMs);
+    const patience = Math.max(
+      SILENT_PERIODS * lane.periodMs,
+      SILENT_WAITS * this.#config.maxWaitMs,
+    );
     return this.#nowMs - lane.lastArrivedMs > patience;
   }
 

@@ -1,0 +1,137 @@
+import type { Command } from 'commander';
+import sharp from 'sharp';
+import { ClmexError } from '../core/errors.js';
+import type { RawFrame } from '../core/types.js';
+import { openCamera, Timeline, type Camera } from '../runtime/camera/index.js';
+import { systemClock } from '../runtime/clock.js';
+import { RecordingWriter } from '../runtime/recording/index.js';
+import { rigOf } from '../runtime/rig.js';
+import { FrameTimer } from '../runtime/sync/index.js';
+import { readConfig } from '../runtime/index.js';
+import { integer, printResult, progress } from './output.js';
+
+interface Options {
+  readonly config: string;
+  readonly out: string;
+  readonly seconds?: number;
+  readonly quality: number;
+  readonly json: boolean;
+}
+
+/** `clmex record`: what the cameras of a configuration deliver, into one MCAP file. */
+export function register(program: Command): void {
+  program
+    .command('record')
+    .description('Record the cameras of a configuration into an MCAP file (opens in Foxglove).')
+    .requiredOption('--config <file>', 'configuration (JSON)')
+    .requiredOption('--out <file>', 'the recording to write')
+    .option('--seconds <n>', 'stop after so many seconds', integer('--seconds', 1, 7 * 86_400))
+    .option('--quality <n>', 'JPEG quality', integer('--quality', 1, 100), 85)
+    .option('--json', 'print one JSON document at the end', false)
+    .action(run);
+}
+
+async function run({ config: path, out, seconds, quality, json }: Options): Promise<void> {
+  const config = await readConfig(path);
+  const rig = await rigOf(config);
+  const context = { clock: systemClock, timeline: new Timeline(systemClock) };
+  const cameras: Camera[] = [];
+  const stop = (): void => void closeAll(cameras);
+  const timer = seconds === undefined ? undefined : setTimeout(stop, seconds * 1000);
+  process.once('SIGINT', stop).once('SIGTERM', stop);
+  let writer: RecordingWriter | undefined;
+  try {
+    for (const camera of config.cameras) cameras.push(await openCamera(camera, context));
+    writer = await RecordingWriter.create(out, { rig });
+    const startedMs = systemClock.nowMs();
+    const recorder = new Recorder(writer, quality);
+    const failures = await Promise.all(cameras.map((camera) => recorder.drain(camera)));
+    await writer.close();
+    report({ out, json, cameras, writer, failures, ranMs: systemClock.nowMs() - startedMs });
+  } finally {
+    clearTimeout(timer);
+    process.off('SIGINT', stop).off('SIGTERM', stop);
+    await closeAll(cameras);
+    await writer?.close();
+  }
+}
+
+async function closeAll(cameras: readonly Camera[]): Promise<void> {
+  await Promise.all(cameras.map((camera) => camera.close()));
+}
+
+class Recorder {
+  readonly #writer: RecordingWriter;
+  readonly #quality: number;
+  readonly #timer = new FrameTimer();
+  #saidMs = -Infinity;
+
+  constructor(writer: RecordingWriter, quality: number) {
+    this.#writer = writer;
+    this.#quality = quality;
+  }
+
+  /**
+   * Writes a camera's frames until it ends. A camera that breaks is returned as a failure, the
+   * others go on; a disk that is full ends them all.
+   */
+  async drain(camera: Camera): Promise<Error | undefined> {
+    const frames = camera.frames();
+    for (;;) {
+      let next: IteratorResult<RawFrame, void>;
+      try {
+        next = await frames.next();
+      } catch (error) {
+        return error as Error;
+      }
+      if (next.done === true) return undefined;
+      await this.#write(next.value);
+    }
+  }
+
+  async #write(frame: RawFrame): Promise<void> {
+    const { cameraId, sequence, stampMs, stampSource, arrivedAtMs, width, height } = frame;
+    const times = this.#timer.push(frame);
+    let jpeg: Uint8Array;
+    try {
+      const pixels = Buffer.from(frame.pixels);
+      const image = sharp(pixels, { raw: { width, height, channels: 3 } });
+      jpeg = await image.jpeg({ quality: this.#quality }).toBuffer();
+    } finally {
+      frame.close();
+    }
+    await this.#writer.writeFrame({
+      cameraId, sequence, stampMs, stampSource, arrivedAtMs, width, height, jpeg, ...times,
+    }); // prettier-ignore
+    if (systemClock.nowMs() - this.#saidMs < 2000) return;
+    this.#saidMs = systemClock.nowMs();
+    progress(`${this.#writer.frames} frames, ${(this.#writer.bytes / 1e6).toFixed(1)} MB`);
+  }
+}
+
+interface Outcome {
+  readonly out: string;
+  readonly json: boolean;
+  readonly cameras: readonly Camera[];
+  readonly writer: RecordingWriter;
+  readonly failures: readonly (Error | undefined)[];
+  readonly ranMs: number;
+}
+
+function report({ out, json, cameras, writer, failures, ranMs }: Outcome): void {
+  const states = cameras.map((camera, i) => {
+    const { frames, drops, width, height, reconnects } = camera.status();
+    const failure = failures[i]?.message;
+    return [camera.id, { frames, drops, width, height, reconnects, failure }] as const;
+  });
+  const { frames, bytes } = writer;
+  const result = { out, seconds: ranMs / 1000, frames, bytes, cameras: Object.fromEntries(states) };
+  printResult(json, result, () => `${out}: ${frames} frames, ${(bytes / 1e6).toFixed(1)} MB`);
+  for (const [id, { failure }] of states) {
+    if (failure !== undefined) process.stderr.write(`clmex: camera '${id}': ${failure}\n`);
+  }
+  if (frames > 0) return;
+  throw new ClmexError('source-failed', 'no camera delivered a frame', {
+    allowed: states.map(([id, { failure }]) => `${id}: ${failure ?? 'silent'}`).join('; '),
+  });
+}
