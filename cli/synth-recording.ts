@@ -17,6 +17,7 @@ interface Options {
   readonly out: string;
   readonly data?: string;
   readonly subjects: number;
+  readonly people?: readonly string[];
   readonly split: Split;
   readonly cameras: readonly number[];
   readonly seconds: number;
@@ -42,6 +43,7 @@ export function registerRecording(synth: Command): void {
     )
     .option('--data <dir>', 'holds ict-facekit/, london/, makehuman-hair/ (default: $CLMEX_DATA)')
     .option('--subjects <n>', 'people, 1 to 4', between(1, 4), 2)
+    .option('--people <ids>', 'who: portrait-variant by commas, instead of a number', personIds)
     .option('--split <name>', `whose skins: ${SPLITS.join(', ')}`, splitName, 'test')
     .option('--cameras <degrees>', 'angles around the people, 2 to 8', angles, [-60, -20, 20, 60])
     .option('--seconds <n>', 'length', between(1, 600), 9)
@@ -64,7 +66,7 @@ const START_MS = 1_000;
 
 async function run(options: Options): Promise<void> {
   const spec: SceneSpec = {
-    people: options.subjects,
+    people: options.people ?? options.subjects,
     split: options.split,
     cameraAnglesDeg: options.cameras,
     width: options.width,
@@ -173,6 +175,14 @@ function between(least: number, most: number): (text: string) => number {
     }
     return value;
   };
+}
+
+function personIds(text: string): string[] {
+  const ids = text.split(',');
+  if (ids.length > 4 || !ids.every((id) => /^[\w]+-\d+$/.test(id))) {
+    throw new InvalidArgumentError('Allowed: one to four ids such as 013-2, by commas.');
+  }
+  return ids;
 }
 
 function splitName(text: string): Split {

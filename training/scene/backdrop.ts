@@ -3,19 +3,24 @@ import { sample, type Target, type Texture } from './rasterise.js';
 
 const GRID = 24;
 
-/** Fills a target with something that is out of focus: a gradient, blocks, spots of light. */
+/** Fills a target of even size with something that is out of focus: a gradient, blocks, spots of light. */
 export function fillBackdrop(target: Target, random: Random): void {
   const image = paintBackdrop(random);
   const rgb = new Float32Array(3);
   const { width, height, color } = target;
-  for (let y = 0, at = 0; y < height; y++) {
-    const v = ((y + 0.5) / height) * (GRID - 1);
-    for (let x = 0; x < width; x++, at += 3) {
-      sample(image, ((x + 0.5) / width) * (GRID - 1), v, rgb);
-      color[at] = rgb[0]!;
-      color[at + 1] = rgb[1]!;
-      color[at + 2] = rgb[2]!;
+  // Out of focus: one sample of the picture in four is enough.
+  for (let y = 0; y < height; y += 2) {
+    const v = ((y + 1) / height) * (GRID - 1);
+    for (let x = 0; x < width; x += 2) {
+      sample(image, ((x + 1) / width) * (GRID - 1), v, rgb);
+      const at = 3 * (y * width + x);
+      const [r, g, b] = rgb as unknown as [number, number, number];
+      color[at] = color[at + 3] = r;
+      color[at + 1] = color[at + 4] = g;
+      color[at + 2] = color[at + 5] = b;
     }
+    const row = 3 * y * width;
+    color.copyWithin(row + 3 * width, row, row + 3 * width);
   }
 }
 

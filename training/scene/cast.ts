@@ -11,8 +11,9 @@ import { performAll } from './script.js';
 
 /** What a generated scene consists of. */
 export interface SceneSpec {
-  /** One to four. */
-  readonly people: number;
+  /** One to four: a number, or who, as ids "portrait-variant". */
+  readonly people: number | readonly string[];
+  /** Whose skins are worn where only a number is given. */
   readonly split: Split;
   /** Angles of the cameras around the people, degrees; 0 is straight ahead. Two to eight. */
   readonly cameraAnglesDeg: readonly number[];
@@ -23,37 +24,47 @@ export interface SceneSpec {
 }
 
 const HEAD_HEIGHT_M = 1.25;
-const SEAT_APART_M = 0.66;
+const SEAT_APART_M = 0.6;
 
 /** Seats people side by side facing +z, cameras on an arc in front of them. */
 export async function castScene(studio: Studio, spec: SceneSpec): Promise<Scene> {
   const random = new Random(`scene ${String(spec.seed)}`);
-  const portraits = studio.portraits(spec.split);
-  const first = Math.floor(random.next() * portraits.length);
+  const ids = typeof spec.people === 'number' ? choose(studio, spec, random) : spec.people;
   const people = await Promise.all(
-    Array.from({ length: spec.people }, async (_, i) => {
-      const person = await studio.person(portraits[(first + i * 3) % portraits.length]!, 0);
-      const x = (i - (spec.people - 1) / 2) * SEAT_APART_M;
+    ids.map(async (id, i) => {
+      const [portrait = '', variant = '0'] = id.split('-');
+      const person = await studio.person(portrait, Number(variant));
+      const x = (i - (ids.length - 1) / 2) * SEAT_APART_M;
       const seat: Vec3 = [x, HEAD_HEIGHT_M + 0.03 * random.normal(), 0.03 * random.normal()];
       // Neighbours look a little towards the middle.
-      const script = performAll(`${String(spec.seed)} ${person.id}`, spec.lengthS, seat, -12 * x);
+      const script = performAll(`${String(spec.seed)} ${id}`, spec.lengthS, seat, -12 * x);
       return { person, script };
     }),
   );
   return {
     room: randomRoom(`room ${String(spec.seed)}`),
     environment: friendlyLight(random),
-    rig: placeRig(spec, random),
+    rig: placeRig(spec, ids.length, random),
     people,
   };
+}
+
+function choose(studio: Studio, { people, split }: SceneSpec, random: Random): string[] {
+  const portraits = studio.portraits(split);
+  const first = Math.floor(random.next() * portraits.length);
+  return Array.from(
+    { length: Number(people) },
+    (_, i) =>
+      `${portraits[(first + i * 3) % portraits.length] ?? ''}-${String(Math.floor(random.next() * 4))}`,
+  );
 }
 
 /** Camera ids: `camera-1` … from the people's right to their left. */
 export const cameraName = (index: number): string => `camera-${String(index + 1)}`;
 
-function placeRig(spec: SceneSpec, random: Random): RigCalibration {
-  const width = 0.62 + SEAT_APART_M * (spec.people - 1);
-  const distance = 1.05 + 0.5 * SEAT_APART_M * (spec.people - 1);
+function placeRig(spec: SceneSpec, people: number, random: Random): RigCalibration {
+  const width = 0.46 + SEAT_APART_M * (people - 1);
+  const distance = 1.1 + 0.5 * SEAT_APART_M * (people - 1);
   const entries = spec.cameraAnglesDeg.map((angleDeg, i) => {
     const angle = toRadians(angleDeg);
     const camera = placeCamera({

@@ -118,7 +118,7 @@ export function paintHair(random: Random, color: readonly [number, number, numbe
     for (let x = 0; x < STRANDS; x++) {
       let sum = 0;
       for (const { across, along, phase } of waves) {
-        sum += Math.sin((across * 6.28 * x) / STRANDS + (along * 6.28 * y) / STRANDS + phase);
+        sum += Math.sin((across * 6.28 * x + along * 6.28 * y) / STRANDS + phase);
       }
       const shade = Math.exp(0.13 * sum);
       for (let k = 0; k < 3; k++) data[3 * (y * STRANDS + x) + k] = color[k]! * shade;

@@ -57,6 +57,17 @@ const GUMS = [0.33, 0.1, 0.09] as const;
 const SOCKET = [0.12, 0.03, 0.025] as const;
 const LASHES = [0.02, 0.015, 0.012] as const;
 const EYE_SOCKET_START = 13_294;
+const TEETH_START = 17_039;
+
+/** Parts that are drawn lit. */
+const DRAWN = ['M_Face', 'M_BackHead', 'M_ScleraLeft', 'M_ScleraRight', 'M_GumsTongue', 'M_Teeth'];
+/** Vertices of skin with mouth and eye sockets, of the eyeballs; of gums and teeth. */
+const OUTSIDE: readonly (readonly [number, number])[] = [
+  [0, 14_062],
+  [21_451, 22_221],
+  [23_021, 23_791],
+];
+const MOUTH = [14_062, 21_451] as const;
 
 /** Gives an identity a skin. */
 export function makePerson(
@@ -104,7 +115,7 @@ function clothed(model: HeadModel): number[] {
   return Array.from({ length: SKIN_VERTICES }, (_, v) => v).filter((v) => {
     const [x, y, z] = [neutral[3 * v]!, neutral[3 * v + 1]!, neutral[3 * v + 2]!];
     return (
-      y < -7.5 && Math.hypot(x * 0.92, z + 0.5) > 6.6 + Math.max(0, z) * 0.5 && (z < 5 || y < -15)
+      y < -7.5 && Math.hypot(x * 0.92, z + 0.5) > 6 + Math.max(0, z) * 0.45 && (z < 5 || y < -15)
     );
   });
 }
@@ -140,13 +151,18 @@ export function lightHead(
   bendNeck(positions, neck, SKIN_VERTICES);
   const torsoPositions = Float32Array.from(person.torso.positions);
   bendNeck(torsoPositions, neck, torsoPositions.length / 3);
-  const normals = vertexNormals(positions, model.parts.values());
-  const light = lightVertices(environment, rotation, normals, visibility);
+  const normals = vertexNormals(
+    positions,
+    DRAWN.map((name) => model.parts.get(name) ?? new Uint32Array()),
+  );
+  const opening = mouthOpening(weights);
+  const ranges = opening > 0.02 ? [...OUTSIDE, MOUTH] : OUTSIDE;
+  const light = lightVertices(environment, rotation, normals, visibility, ranges);
   const { gain } = person.skin;
   for (let v = 0; v < SKIN_VERTICES; v++) {
     for (let k = 0; k < 3; k++) light[3 * v + k]! *= gain[v]!;
   }
-  lightMouth(model, light, weights);
+  if (opening > 0.02) lightMouth(model, light, opening);
   const torso = person.torso;
   const torsoNormals = vertexNormals(torsoPositions, [torso.triangles]);
   const torsoLight = lightVertices(environment, rotation, torsoNormals, undefined);
@@ -205,21 +221,27 @@ const LIPS: readonly number[] = [0, 5518, 2081, 4275];
  * Shadows inside the mouth were cast with it wide open: a smaller gap lets less light in. Teeth
  * take part of what falls on the lips, as they are wet and pass light on.
  */
-function lightMouth(model: HeadModel, light: Float32Array, weights: ShapeWeights): void {
-  const parted = ['mouthUpperUp_L', 'mouthLowerDown_L', 'mouthSmile_L', 'mouthFunnel'];
-  const opening =
-    (weights['jawOpen'] ?? 0) + parted.reduce((sum, name) => sum + 0.35 * (weights[name] ?? 0), 0);
+function lightMouth(model: HeadModel, light: Float32Array, opening: number): void {
+  const lips = [0, 1, 2].map(
+    (k) => LIPS.reduce((sum, lip) => sum + light[3 * lip + k]!, 0) / LIPS.length,
+  );
   const factor = Math.min(1, 0.35 + 1.2 * opening);
-  for (const part of ['M_GumsTongue', 'M_Teeth']) {
-    const share = part === 'M_Teeth' ? 0.75 : 0.25;
-    for (const v of new Set(model.parts.get(part))) {
-      const front = Math.min(1, Math.max(0.1, (model.neutral[3 * v + 2]! - 7) / 3));
-      for (let k = 0; k < 3; k++) {
-        const lips = LIPS.reduce((sum, lip) => sum + light[3 * lip + k]!, 0) / LIPS.length;
-        light[3 * v + k] = factor * ((1 - share) * light[3 * v + k]! + share * front * lips);
-      }
+  const [from, to] = MOUTH;
+  for (let v = from; v < to; v++) {
+    const share = v < TEETH_START ? 0.25 : 0.75;
+    const front = Math.min(1, Math.max(0.1, (model.neutral[3 * v + 2]! - 7) / 3));
+    for (let k = 0; k < 3; k++) {
+      const shaded = (1 - share) * light[3 * v + k]! + share * front * lips[k]!;
+      light[3 * v + k] = factor * shaded;
     }
   }
+}
+
+function mouthOpening(weights: ShapeWeights): number {
+  const parted = ['mouthUpperUp_L', 'mouthLowerDown_L', 'mouthSmile_L', 'mouthFunnel'];
+  return (
+    (weights['jawOpen'] ?? 0) + parted.reduce((sum, name) => sum + 0.35 * (weights[name] ?? 0), 0)
+  );
 }
 
 /** The head's surfaces as one camera sees them. */

@@ -63,12 +63,14 @@ function radiance(environment: Environment, headToWorld: Mat3): Float32Array {
  * Linear RGB light that reaches each vertex: Lambert's cosine with the precomputed shadows.
  * A white lobe of colour 1 lights a surface that faces it by about 1. Nothing is in the shade
  * without `visibility`.
+ * @param ranges which vertices to light
  */
 export function lightVertices(
   environment: Environment,
   headToWorld: Mat3,
   normals: Float32Array,
   visibility: Visibility | undefined,
+  ranges: readonly (readonly [from: number, to: number])[] = [[0, normals.length / 3]],
   out: Float32Array = new Float32Array(normals.length),
 ): Float32Array {
   const light = radiance(environment, headToWorld);
@@ -82,15 +84,17 @@ export function lightVertices(
     const b = light[3 * d + 2]! / 255;
     if (r + g + b < 2e-6) continue;
     const row = d * vertexCount;
-    for (let v = 0, i = 0; v < vertexCount; v++, i += 3) {
-      const free = bytes === undefined ? 255 : bytes[row + v]!;
-      if (free === 0) continue;
-      const facing = normals[i]! * dx + normals[i + 1]! * dy + normals[i + 2]! * dz;
-      if (facing <= 0) continue;
-      const share = facing * free;
-      out[i]! += share * r;
-      out[i + 1]! += share * g;
-      out[i + 2]! += share * b;
+    for (const [from, to] of ranges) {
+      for (let v = from, i = 3 * from; v < to; v++, i += 3) {
+        const free = bytes === undefined ? 255 : bytes[row + v]!;
+        if (free === 0) continue;
+        const facing = normals[i]! * dx + normals[i + 1]! * dy + normals[i + 2]! * dz;
+        if (facing <= 0) continue;
+        const share = facing * free;
+        out[i]! += share * r;
+        out[i + 1]! += share * g;
+        out[i + 2]! += share * b;
+      }
     }
   }
   return out;

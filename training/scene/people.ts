@@ -20,12 +20,14 @@ export function splitOf(portraitId: string): Split {
 
 const IDENTITY_MODES = 60;
 const SKINS_KEPT = 6;
+const PEOPLE_KEPT = 8;
 
 /** Everything that scenes are made of, read once. */
 export class Studio {
   readonly #portraits: ReadonlyMap<string, readonly (readonly [number, number])[]>;
   readonly #dir: string;
   readonly #skins = new Map<string, Promise<Skin>>();
+  readonly #people = new Map<string, Person>();
 
   private constructor(
     readonly model: HeadModel,
@@ -60,6 +62,15 @@ export class Studio {
    */
   async person(portraitId: string, variant: number): Promise<Person> {
     const id = `${portraitId}-${String(variant)}`;
+    const known = this.#people.get(id);
+    if (known !== undefined) return known;
+    const person = await this.#make(id, portraitId, variant);
+    this.#people.set(id, person);
+    if (this.#people.size > PEOPLE_KEPT) this.#people.delete(this.#people.keys().next().value!);
+    return person;
+  }
+
+  async #make(id: string, portraitId: string, variant: number): Promise<Person> {
     const random = new Random(`person ${id}`);
     const skin = await this.#skin(portraitId);
     const own = variant === 0 ? 1 : 0.5;

@@ -38,6 +38,7 @@ export function develop(
   random: Random,
 ): Uint8Array {
   const s = samplesPerPixel;
+  const { color } = target;
   const width = target.width / s;
   const height = target.height / s;
   const pixels = new Uint8Array(width * height * 3);
@@ -50,7 +51,7 @@ export function develop(
         let sum = 0;
         for (let j = 0; j < s; j++) {
           const row = 3 * ((y * s + j) * target.width + x * s) + k;
-          for (let i = 0; i < s; i++) sum += target.color[row + 3 * i]!;
+          for (let i = 0; i < s; i++) sum += color[row + 3 * i]!;
         }
         n = (n + 1) & (noise.length - 1);
         const value = linearToSrgb(shoulder(sum * gains[k]!)) + noise[n]!;

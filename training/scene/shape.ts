@@ -3,9 +3,16 @@ import type { HeadModel } from './head-model.js';
 /** Weights of the expression shapes by name, 0–1 (a smile may go to 1.3). */
 export type ShapeWeights = Readonly<Record<string, number>>;
 
-/** The neutral head of a person: one unit-Gaussian weight an identity mode. */
-export function identityHead(model: HeadModel, weights: readonly number[]): Float32Array {
-  const head = Float32Array.from(model.neutral);
+/**
+ * The neutral head of a person: one unit-Gaussian weight an identity mode.
+ * @param vertices how many vertices are wanted, from the first
+ */
+export function identityHead(
+  model: HeadModel,
+  weights: readonly number[],
+  vertices = model.vertexCount,
+): Float32Array {
+  const head = model.neutral.slice(0, 3 * vertices);
   weights.forEach((weight, mode) => {
     const delta = model.identities[mode];
     if (delta === undefined || weight === 0) return;

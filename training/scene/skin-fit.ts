@@ -52,7 +52,7 @@ export function fitPhoto(model: HeadModel, landmarks: readonly Point[]): PhotoFi
     for (let i = 0; i < 3; i++) pose = refinePose(pose, head, pairs);
     pairs = [...fixed, ...outlinePairs(model, head, pose, landmarks)];
     identity = fitIdentity(model, pose, pairs, head);
-    head = identityHead(model, identity);
+    head = identityHead(model, identity, SKIN_VERTICES);
   }
   const skin = head.subarray(0, SKIN_VERTICES * 3);
   const points = new Float32Array(SKIN_VERTICES * 2);
@@ -63,9 +63,27 @@ export function fitPhoto(model: HeadModel, landmarks: readonly Point[]): PhotoFi
     pose,
     identity,
     points,
-    normals: turned(vertexNormals(head, model.parts.values()), pose.rotation),
+    normals: turned(vertexNormals(head, skinParts(model)), pose.rotation),
     rmseCm,
   };
+}
+
+const skinTriangles = new WeakMap<HeadModel, Uint32Array>();
+
+/** Triangles of the outer skin alone. */
+function skinParts(model: HeadModel): Uint32Array[] {
+  let skin = skinTriangles.get(model);
+  if (skin === undefined) {
+    const all = ['M_Face', 'M_BackHead'].flatMap((name) => [...(model.parts.get(name) ?? [])]);
+    const kept: number[] = [];
+    for (let t = 0; t < all.length; t += 3) {
+      const corners = all.slice(t, t + 3);
+      if (corners.every((v) => v < SKIN_VERTICES)) kept.push(...corners);
+    }
+    skin = Uint32Array.from(kept);
+    skinTriangles.set(model, skin);
+  }
+  return [skin];
 }
 
 function firstPose(head: Float32Array, pairs: readonly Pair[]): PhotoPose {
@@ -113,7 +131,7 @@ function outlinePairs(
   pose: PhotoPose,
   landmarks: readonly Point[],
 ): Pair[] {
-  const normals = turned(vertexNormals(head, model.parts.values()), pose.rotation);
+  const normals = turned(vertexNormals(head, skinParts(model)), pose.rotation);
   const candidates: { vertex: number; at: Point }[] = [];
   for (let v = 0; v < FACE_VERTICES; v++) {
     const [y, z] = [head[3 * v + 1]!, normals[3 * v + 2]!];

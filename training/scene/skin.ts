@@ -54,11 +54,9 @@ export async function readSkin(
     .raw()
     .toBuffer({ resolveWithObject: true });
   const { width, height } = info;
-  const photo: Texture = {
-    width,
-    height,
-    data: Float32Array.from(data, (v) => SRGB_TO_LINEAR[v]!),
-  };
+  const linear = new Float32Array(data.length);
+  for (let i = 0; i < data.length; i++) linear[i] = SRGB_TO_LINEAR[data[i]!]!;
+  const photo: Texture = { width, height, data: linear };
   const pixels = landmarks.map(([x, y]): Point => [x * width, y * height]);
   const fit = fitPhoto(model, pixels);
   const blend = portraitWeights(model, fit, photo);
@@ -128,7 +126,7 @@ function spread(model: HeadModel, albedo: Float32Array, known: Float32Array): vo
     albedo.set(tone, 3 * v);
     seen[v] = 2;
   }
-  for (let round = 0; round < 120; round++) {
+  for (let round = 0; round < 60; round++) {
     for (let k = 0; k < SKIN_VERTICES; k++) {
       const v = round % 2 === 0 ? k : SKIN_VERTICES - 1 - k;
       if (seen[v] === 1) continue;
@@ -172,7 +170,7 @@ function regionTones(
     ];
     if (Math.abs(x) > 7.3 && y < 5.5 && y > -3 && z > -3.5 && z < 4) return dim(skin, 0.9);
     if (y > -2 && (z < 1 || y > 9)) return hair;
-    if (y < -1 && z < 2) return dim(skin, 0.8);
+    if (y < -7.5 || (y < -1 && z < 2)) return dim(skin, 0.8);
     return Math.abs(x) > 5 && y < 5 && y > -9 ? skin : undefined;
   });
 }
@@ -223,7 +221,7 @@ function rejectSides(model: HeadModel, albedo: Float32Array, weights: Float32Arr
   const tone = cheekTone(model, albedo, weights);
   for (let v = 0; v < SKIN_VERTICES; v++) {
     const [x, y] = [Math.abs(model.neutral[3 * v]!), model.neutral[3 * v + 1]!];
-    if (x < 4.6 || y > 4.5 || y < -11) continue;
+    if (y > -7 && (x < 4.6 || y > 4.5)) continue;
     const ratios = [0, 1, 2].map((k) => albedo[3 * v + k]! / tone[k]!);
     const odd = ratios.some((ratio) => ratio < 0.45 || ratio > 1.75);
     const pale = ratios[2]! / ratios[0]! > 1.45 || ratios[2]! / ratios[0]! < 0.6;
@@ -237,7 +235,11 @@ function rejectSides(model: HeadModel, albedo: Float32Array, weights: Float32Arr
   });
 }
 
+const knownNeighbours = new WeakMap<HeadModel, number[][]>();
+
 function skinNeighbours(model: HeadModel): number[][] {
+  const known = knownNeighbours.get(model);
+  if (known !== undefined) return known;
   const sets = Array.from({ length: SKIN_VERTICES }, () => new Set<number>());
   for (const name of ['M_Face', 'M_BackHead']) {
     const triangles = model.parts.get(name) ?? new Uint32Array();
@@ -251,7 +253,9 @@ function skinNeighbours(model: HeadModel): number[][] {
       }
     }
   }
-  return sets.map((set) => [...set]);
+  const neighbours = sets.map((set) => [...set]);
+  knownNeighbours.set(model, neighbours);
+  return neighbours;
 }
 
 /** Divides by a linear shading model fitted to the face's brightness over its normals. */

@@ -3,7 +3,7 @@ import { SKIN_VERTICES, type HeadModel } from './head-model.js';
 import { express, vertexNormals } from './shape.js';
 
 /** Light directions spread evenly over the sphere (Fibonacci lattice), head axes. */
-export const LIGHT_DIRECTIONS: readonly Vec3[] = fibonacciSphere(160);
+export const LIGHT_DIRECTIONS: readonly Vec3[] = fibonacciSphere(120);
 
 const MAP_SIDE = 192;
 const HALF_EXTENT_CM = 22;
