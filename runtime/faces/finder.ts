@@ -57,14 +57,24 @@ export class FaceFinder {
 
   /** Faces of one picture with every unusual look tried where upright ones find nothing. */
   async findThoroughly(picture: Pixels): Promise<Detection[]> {
-    const [upright = []] = await this.#upright([{ picture, memory: new SearchMemory() }]);
-    if (upright.length > 0) return upright;
+    const memory = new SearchMemory();
+    const [upright = []] = await this.#upright([{ picture, memory }]);
+    if (upright.length > 0) return memory.near ? this.#refined(picture, upright) : upright;
     const looks = unusualLooks(picture).map((region) => ({ picture, region }));
     for (const range of rangesOf(this.#choice)) {
       const found = distinct((await this.#detector(range).detect(looks)).flat());
       if (found.length > 0) return found;
     }
     return [];
+  }
+
+  /** Near faces as the short range sees them: its boxes and keypoints are finer there. */
+  async #refined(picture: Pixels, found: readonly Detection[]): Promise<Detection[]> {
+    if (this.#choice !== 'auto') return [...found];
+    const [fine = []] = await this.#detector('short').detect([
+      { picture, region: letterbox(picture) },
+    ]);
+    return [...fine, ...found.filter((face) => !fine.some((other) => same(face, other)))];
   }
 
   async #upright(searches: readonly Search[]): Promise<Detection[][]> {
@@ -140,7 +150,9 @@ function tiles({ width, height }: Pixels): Region[] {
 export function distinct(detections: readonly Detection[]): Detection[] {
   const kept: Detection[] = [];
   for (const detection of [...detections].sort((a, b) => b.score - a.score)) {
-    if (kept.every(({ box }) => boxOverlap(box, detection.box) < SAME_FACE)) kept.push(detection);
+    if (!kept.some((other) => same(other, detection))) kept.push(detection);
   }
   return kept;
 }
+
+const same = (a: Detection, b: Detection): boolean => boxOverlap(a.box, b.box) >= SAME_FACE;
