@@ -90,3 +90,16 @@ function pick<T>(items: readonly T[], count: number, random: Random): T[] {
   const order = random.shuffle(items.map((_, i) => i));
   return order.slice(0, count).map((i) => items[i]!);
 }
+
+/** The part of the groups whose labels are seen: that share of each label, at least one group. */
+export function shareOfLabels(
+  set: GroupSet,
+  indices: readonly number[],
+  share: number,
+  seed: number,
+): number[] {
+  const random = new Random(seed);
+  return byKey(indices, (index) => set.info(index).label).flatMap((groups) =>
+    random.shuffle([...groups]).slice(0, Math.max(1, Math.round(share * groups.length))),
+  );
+}

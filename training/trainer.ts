@@ -15,7 +15,7 @@ import { balancedSampler, peopleSampler, stepRandom, type Sampler } from './samp
 import { embedGroups, validateEmbeddings, validateHead, type Validation } from './validate.js';
 
 const STATISTICS_DECAY = 0.95;
-const VALIDATION_GROUPS = 150;
+const VALIDATION_GROUPS = 100;
 const CHECKPOINT = 'checkpoint.bin';
 const LOG = 'log.jsonl';
 

@@ -1,0 +1,129 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { ClmexError } from '../core/errors.js';
+import { EXPRESSION_LABELS } from '../core/types.js';
+import {
+  loadCheckpoint, openRendered, parseRecipe, renderedGroups, selectBackend, shareOfLabels, train, writeCurves,
+  type LogEntry, type Recipe, type TrainingData,
+} from '../training/index.js'; // prettier-ignore
+import { printResult, progress } from './output.js';
+import { wholeNumber } from './synth-options.js';
+
+interface Options {
+  readonly data: string;
+  readonly out: string;
+  readonly recipe?: string;
+  readonly from?: string;
+  readonly resume: boolean;
+  readonly steps?: number;
+  readonly seed?: number;
+  readonly backend?: string;
+  readonly json: boolean;
+}
+
+/** `clmex train pretrain|finetune`: learns the encoder from a rendered set. */
+export function register(program: Command): void {
+  const command = program.command('train').description('Train the encoder.');
+  const stages = {
+    pretrain: 'Contrastive pre-training: views of one moment come together.',
+    finetune: 'Labels: prototypes and fusion over views, the encoder goes on learning.',
+  } as const;
+  for (const [stage, description] of Object.entries(stages)) {
+    command
+      .command(stage)
+      .description(description)
+      .requiredOption('--data <dir>', 'rendered set, written by clmex synth dataset')
+      .requiredOption('--out <dir>', 'checkpoint.bin, log.jsonl and curves.svg go here')
+      .option('--recipe <file>', 'JSON; what it leaves out has defaults')
+      .option('--from <dir>', 'start from the encoder of this run')
+      .option('--resume', 'go on with the run in --out', false)
+      .option('--steps <n>', 'instead of the recipe’s', wholeNumber(1))
+      .option('--seed <n>', 'instead of the recipe’s', wholeNumber(0))
+      .option('--backend <name>', 'node-gpu, webgpu, wasm or cpu, instead of the recipe’s')
+      .option('--json', 'print one JSON document', false)
+      .action((options: Options) => run(stage as Recipe['stage'], options));
+  }
+}
+
+async function run(stage: Recipe['stage'], options: Options): Promise<void> {
+  const recipe = parseRecipe({
+    ...(await readRecipe(options.recipe)),
+    stage,
+    ...(options.steps !== undefined && { steps: options.steps }),
+    ...(options.seed !== undefined && { seed: options.seed }),
+    ...(options.backend !== undefined && { backend: options.backend }),
+  });
+  await selectBackend(recipe.backend);
+  const data = await openData(options.data, recipe);
+  const stop = new AbortController();
+  const onSignal = (): void => stop.abort();
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    const from =
+      options.from === undefined
+        ? undefined
+        : await loadCheckpoint(join(options.from, 'checkpoint.bin'));
+    const onProgress = (entry: LogEntry, secondsLeft: number): void =>
+      progress(describe(entry, recipe, secondsLeft));
+    const { step } = await train({
+      recipe,
+      data,
+      directory: options.out,
+      resume: options.resume,
+      from,
+      onProgress,
+      signal: stop.signal,
+    });
+    await writeCurves(options.out);
+    const result = {
+      stage,
+      steps: step,
+      of: recipe.steps,
+      groups: data.train.length,
+      out: options.out,
+    };
+    printResult(
+      options.json,
+      result,
+      () => `${stage}: ${step} of ${recipe.steps} steps, checkpoint in ${options.out}`,
+    );
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+async function readRecipe(file: string | undefined): Promise<Record<string, unknown>> {
+  if (file === undefined) return {};
+  try {
+    return JSON.parse(await readFile(file, 'utf8')) as Record<string, unknown>;
+  } catch (cause) {
+    throw new ClmexError('invalid-config', 'cannot be read as JSON', {
+      field: '--recipe',
+      value: file,
+      cause,
+    });
+  }
+}
+
+/** People of the train split teach, people of the validation split are watched. */
+async function openData(directory: string, recipe: Recipe): Promise<TrainingData> {
+  const rendered = await openRendered(directory);
+  const set = renderedGroups(rendered, EXPRESSION_LABELS);
+  const all = rendered.indices('train');
+  const train =
+    recipe.stage === 'finetune' ? shareOfLabels(set, all, recipe.labelShare, recipe.seed) : all;
+  return { set, train, validation: rendered.indices('validation') };
+}
+
+function describe(
+  { step, terms, imagesPerSecond, validation }: LogEntry,
+  recipe: Recipe,
+  secondsLeft: number,
+): string {
+  const numbers = Object.entries({ ...terms, ...validation }).map(
+    ([name, value]) => `${name} ${value.toFixed(3)}`,
+  );
+  const minutes = Math.ceil(secondsLeft / 60);
+  return `step ${step}/${recipe.steps}  ${numbers.join('  ')}  ${imagesPerSecond.toFixed(0)} images/s  ${minutes} min left`;
+}

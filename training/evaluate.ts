@@ -1,0 +1,164 @@
+import { fuseViews, temperatureFor, toProbabilities, type FusionView } from '../encoder/fusion.js';
+import type { Model } from '../encoder/model.js';
+import { Random } from '../encoder/random.js';
+import { metricsOf, type Metrics, type Scored } from './metrics.js';
+
+/** A view to be scored; without an embedding no face was found in it. */
+export interface EvaluatedView extends FusionView {
+  readonly embedding?: Float32Array | undefined;
+  /** Where the data states it; else the measured yaw sorts into bins. */
+  readonly trueYawDeg?: number | undefined;
+}
+
+export interface EvaluatedGroup {
+  readonly personId: string;
+  readonly label: number;
+  readonly views: readonly EvaluatedView[];
+}
+
+export type Summary = Pick<Metrics, 'n' | 'accuracy' | 'balancedAccuracy' | 'ece'>;
+
+/** Ways to score a group without learned fusion. */
+export type Baseline = 'meanEmbedding' | 'meanLogProbability' | 'bestView' | 'meanSingleView';
+
+export interface ViewsRow extends Summary {
+  readonly baselines: Readonly<Record<Baseline, Summary>>;
+}
+
+/** Every view alone, then groups by their number of views. */
+export interface Evaluation extends Metrics {
+  readonly perYaw: Readonly<Record<string, Summary>>;
+  /** Random subsets of that many views of each group that has them. */
+  readonly byViews: Readonly<Record<string, ViewsRow>>;
+}
+
+export const YAW_BINS: readonly (readonly [number, number])[] = [[0, 15], [15, 30], [30, 45], [45, 60], [60, 75], [75, 91]]; // prettier-ignore
+
+export interface EvaluateOptions {
+  readonly prior?: readonly number[] | undefined;
+  readonly seed?: number | undefined;
+}
+
+export function evaluate(
+  model: Model,
+  groups: readonly EvaluatedGroup[],
+  { prior, seed = 1 }: EvaluateOptions = {},
+): Evaluation {
+  const { labels } = model.manifest;
+  const singles = groups.flatMap(({ label, views }) =>
+    views.map((view) => ({ view, label, probabilities: scoreView(model, view, prior) })),
+  );
+  const perYaw = YAW_BINS.map(([from, to]) => {
+    const inside = singles.filter(({ view }) => {
+      const yaw = Math.abs(view.trueYawDeg ?? view.yawDeg);
+      return yaw >= from && yaw < to;
+    });
+    return [`${from}-${Math.min(90, to)}`, inside] as const;
+  });
+  return {
+    ...metricsOf(labels, singles),
+    perYaw: Object.fromEntries(
+      perYaw
+        .filter(([, inside]) => inside.length > 0)
+        .map(([name, inside]) => [name, summary(labels, inside)]),
+    ),
+    byViews: byViews(model, groups, prior, seed),
+  };
+}
+
+function scoreView(
+  model: Model,
+  view: EvaluatedView,
+  prior: readonly number[] | undefined,
+): number[] | undefined {
+  return view.embedding && model.fuse([view.embedding], [view], { prior }).probabilities;
+}
+
+type SeenView = EvaluatedView & { readonly embedding: Float32Array };
+
+function byViews(
+  model: Model,
+  groups: readonly EvaluatedGroup[],
+  prior: readonly number[] | undefined,
+  seed: number,
+): Record<string, ViewsRow> {
+  const { labels } = model.manifest;
+  const random = new Random(seed);
+  const seen = groups.map(({ label, views }) => ({
+    label,
+    views: random.shuffle(views.filter((view): view is SeenView => view.embedding !== undefined)),
+  }));
+  const most = seen.reduce((largest, { views }) => Math.max(largest, views.length), 0);
+  return Object.fromEntries(
+    Array.from({ length: most }, (_, i) => i + 1).map((count) => {
+      const subsets = seen
+        .filter(({ views }) => views.length >= count)
+        .map(({ label, views }) => ({ label, views: views.slice(0, count) }));
+      const scored = subsets.map(({ label, views }) => ({
+        label,
+        probabilities: model.fuse(
+          views.map(({ embedding }) => embedding),
+          views,
+          { prior },
+        ).probabilities,
+      }));
+      return [count, { ...summary(labels, scored), baselines: baselines(model, subsets, prior) }];
+    }),
+  );
+}
+
+function baselines(
+  model: Model,
+  subsets: readonly { label: number; views: readonly SeenView[] }[],
+  prior: readonly number[] | undefined,
+): Record<Baseline, Summary> {
+  const { labels } = model.manifest;
+  const assumed = model.manifest.prior;
+  const finish = (logits: readonly number[], count: number): number[] =>
+    toProbabilities(
+      logits,
+      temperatureFor(model.manifest.temperatures, count),
+      prior ?? assumed,
+      assumed,
+    );
+  const score = (run: (views: readonly SeenView[]) => number[]): Summary =>
+    summary(
+      labels,
+      subsets.map(({ label, views }) => ({ label, probabilities: run(views) })),
+    );
+  const single = (view: SeenView): number[] => scoreView(model, view, prior)!;
+  return {
+    meanEmbedding: score((views) =>
+      finish(fuseViews(model.head, [meanOf(views)], [views[0]!]).logits, views.length),
+    ),
+    meanLogProbability: score((views) => {
+      const logs = views.map((view) => single(view).map(Math.log));
+      return finish(
+        labels.map((_, i) => logs.reduce((sum, log) => sum + log[i]!, 0) / views.length),
+        1,
+      );
+    }),
+    bestView: score((views) =>
+      single(views.reduce((best, view) => (view.quality > best.quality ? view : best))),
+    ),
+    meanSingleView: summary(
+      labels,
+      subsets.flatMap(({ label, views }) =>
+        views.map((view) => ({ label, probabilities: single(view) })),
+      ),
+    ),
+  };
+}
+
+/** The unit vector along the mean. */
+function meanOf(views: readonly SeenView[]): Float32Array {
+  const sum = new Float32Array(views[0]!.embedding.length);
+  for (const { embedding } of views) embedding.forEach((value, i) => (sum[i]! += value));
+  const length = Math.hypot(...sum) || 1;
+  return sum.map((value) => value / length);
+}
+
+function summary(labels: readonly string[], scored: readonly Scored[]): Summary {
+  const { n, accuracy, balancedAccuracy, ece } = metricsOf(labels, scored);
+  return { n, accuracy, balancedAccuracy, ece };
+}
