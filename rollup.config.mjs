@@ -10,8 +10,8 @@ const packages = [...Object.keys(dependencies), ...Object.keys(peerDependencies)
 const external = (id) =>
   id.startsWith('node:') || packages.some((name) => id === name || id.startsWith(`${name}/`));
 
-const compile = () =>
-  typescript({ tsconfig: 'tsconfig.build.json', noEmitOnError: true, outputToFilesystem: false });
+const compile = (tsconfig) =>
+  typescript({ tsconfig, noEmitOnError: true, outputToFilesystem: false });
 
 const copy = (from, to) => ({
   name: 'copy',
@@ -37,21 +37,21 @@ const library = {
     banner: (chunk) => (chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
   },
   external,
-  plugins: [compile(), json(), resolve({ preferBuiltins: true })],
+  plugins: [compile('tsconfig.build.json'), json(), resolve({ preferBuiltins: true })],
 };
 
 /** The SDK for a <script> tag: everything inside, one global `clmex`. */
 const umd = {
   input: 'sdk/index.ts',
   output: { file: 'dist/clmex.umd.js', format: 'umd', name: 'clmex', sourcemap: true },
-  plugins: [compile(), resolve({ browser: true }), commonjs(), terser()],
+  plugins: [compile('tsconfig.browser.json'), resolve({ browser: true }), commonjs(), terser()],
 };
 
 const dashboard = {
   input: 'dashboard/main.ts',
   output: { file: 'dist/dashboard/main.js', format: 'es', sourcemap: true },
   plugins: [
-    compile(),
+    compile('tsconfig.browser.json'),
     resolve({ browser: true }),
     commonjs(),
     terser(),

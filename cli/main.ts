@@ -5,15 +5,7 @@ import * as start from './start.js';
 import * as score from './score.js';
 import * as doctor from './doctor.js';
 import * as faces from './faces.js';
-import * as cameras from './cameras.js';
-import * as record from './record.js';
-import * as replay from './replay.js';
 import * as synth from './synth.js';
-import * as train from './train.js';
-import * as evaluate from './evaluate.js';
-import * as exporting from './export.js';
-import * as benchFaces from './bench-faces.js';
-import * as benchSync from './bench-sync.js';
 
 const program = new Command('clmex')
   .description('Multi-camera facial expressions: one robust score per person.')
@@ -21,25 +13,10 @@ const program = new Command('clmex')
   .exitOverride()
   .showHelpAfterError('(add --help for what is allowed)');
 
-for (const command of [
-  start,
-  score,
-  faces,
-  cameras,
-  record,
-  replay,
-  synth,
-  train,
-  evaluate,
-  exporting,
-  doctor,
-]) {
+for (const command of [start, score, faces, synth, doctor]) {
   // prettier-ignore
   command.register(program);
 }
-const bench = program.command('bench').description('Measure this machine.');
-benchFaces.register(bench);
-benchSync.register(bench);
 
 try {
   await program.parseAsync();

@@ -84,11 +84,20 @@ export class Live {
     const due = this.#pipeline.sync.nextDeadlineMs - this.#clock.nowMs();
     this.#timer = setTimeout(
       () => {
+        this.#excuseLostCameras();
         this.#offer(this.#pipeline.sync.poll(this.#clock.nowMs()));
         if (!this.#ending) this.#nap();
       },
       Math.min(LONGEST_NAP_MS, Math.max(1, due)),
     );
+  }
+
+  /** Nobody waits for a camera that is being connected again. */
+  #excuseLostCameras(): void {
+    for (const camera of this.#cameras) {
+      if (camera.status().state === 'reconnecting')
+        this.#offer(this.#pipeline.sync.cameraDisconnected(camera.id));
+    }
   }
 
   #offer(sets: readonly FrameSet[]): void {
@@ -103,7 +112,7 @@ export class Live {
       }
       this.#waiting = set;
     }
-    this.#working ??= this.#work();
+    if (this.#waiting !== undefined) this.#working ??= this.#work();
   }
 
   async #work(): Promise<void> {

@@ -108,6 +108,15 @@ export class Pipeline {
     };
   }
 
+  /** Takes sets through one after the other; those not reached when something breaks are closed. */
+  async *processAll(sets: readonly FrameSet[]): AsyncGenerator<PipelineResult, void, void> {
+    try {
+      for (const set of sets) yield await this.process(set);
+    } finally {
+      for (const set of sets) set.close();
+    }
+  }
+
   /** Ends the stages; the sets and changes that were still inside come back. */
   close(): { sets: FrameSet[]; changes: SubjectChange[] } {
     const sets = this.sync.close();

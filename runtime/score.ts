@@ -94,8 +94,7 @@ class Run {
 
   async all({ onResult, signal }: ScoreOptions): Promise<ScoreSummary> {
     const take = async (sets: ReturnType<Pipeline['push']>): Promise<void> => {
-      for (const set of sets) {
-        const result = await this.#pipeline.process(set);
+      for await (const result of this.#pipeline.processAll(sets)) {
         this.#count(result);
         await onResult(result, this.#model);
       }

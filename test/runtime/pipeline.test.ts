@@ -80,7 +80,7 @@ function pipelineOf(inference: Inference, clock = new VirtualClock()): Pipeline 
 async function feed(pipeline: Pipeline, clock: VirtualClock, frames: Frames, sets: number) {
   const scores: ExpressionScores[] = [];
   const take = async (done: readonly FrameSet[]): Promise<void> => {
-    for (const set of done) scores.push(...(await pipeline.process(set)).scores);
+    for await (const result of pipeline.processAll(done)) scores.push(...result.scores);
   };
   for (let i = 0; i < sets; i++) {
     clock.advanceTo(1000 + i * PERIOD_MS);

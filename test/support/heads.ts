@@ -24,7 +24,7 @@ export function arc(anglesDeg: readonly number[], radius = 1.5): RigCalibration 
       height: 720,
       matrix: { fx: 900, fy: 900, cx: 640, cy: 360 },
       distortion: [0, 0, 0, 0, 0],
-      rotation,
+      rotation: [...rotation],
       translation: [0, 0, radius],
     };
   }
