@@ -28,7 +28,11 @@ const component = vi.hoisted(() => {
     useState: (first: unknown): [unknown, (value: unknown) => void] => {
       const i = component.next();
       if (!(i in states)) states[i] = first;
-      return [states[i], (value) => ((states[i] = value), render())];
+      const set = (value: unknown): void => {
+        states[i] = value;
+        render();
+      };
+      return [states[i], set];
     },
     useEffect: (effect: () => () => void, given: unknown[]): void => {
       const i = component.next();
