@@ -68,10 +68,13 @@ function offTheFace(triangles: readonly number[], positions: Float32Array): numb
 function settle(model: HeadModel, hair: Float32Array): Uint32Array {
   const anchors = new Uint32Array(hair.length / 3);
   const centre = [0, 4, 0] as const;
+  const below = Array.from({ length: SKIN_VERTICES }, (_, s) => s).filter(
+    (s) => s % 2 === 0 && model.neutral[3 * s + 2]! < 11,
+  );
   for (let v = 0; v < anchors.length; v++) {
     const [x, y, z] = [hair[3 * v]!, hair[3 * v + 1]!, hair[3 * v + 2]!];
     let best = Infinity;
-    for (let s = 0; s < SKIN_VERTICES; s++) {
+    for (const s of below) {
       const distance =
         (model.neutral[3 * s]! - x) ** 2 +
         (model.neutral[3 * s + 1]! - y) ** 2 +
