@@ -48,6 +48,19 @@ export function evaluate(
   const singles = groups.flatMap(({ label, views }) =>
     views.map((view) => ({ view, label, probabilities: scoreView(model, view, prior) })),
   );
+  return { ...evaluateScores(labels, singles), byViews: byViews(model, groups, prior, seed) };
+}
+
+/** A view with its truth and its score, whoever scored it. */
+export interface ScoredView extends Scored {
+  readonly view: EvaluatedView;
+}
+
+/** The tables of single views. */
+export function evaluateScores(
+  labels: readonly string[],
+  singles: readonly ScoredView[],
+): Evaluation {
   const perYaw = YAW_BINS.map(([from, to]) => {
     const inside = singles.filter(({ view }) => {
       const yaw = Math.abs(view.trueYawDeg ?? view.yawDeg);
@@ -55,14 +68,11 @@ export function evaluate(
     });
     return [`${from}-${Math.min(90, to)}`, inside] as const;
   });
+  const occurring = perYaw.filter(([, inside]) => inside.length > 0);
   return {
     ...metricsOf(labels, singles),
-    perYaw: Object.fromEntries(
-      perYaw
-        .filter(([, inside]) => inside.length > 0)
-        .map(([name, inside]) => [name, summary(labels, inside)]),
-    ),
-    byViews: byViews(model, groups, prior, seed),
+    perYaw: Object.fromEntries(occurring.map(([name, inside]) => [name, summary(labels, inside)])),
+    byViews: {},
   };
 }
 

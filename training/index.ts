@@ -3,7 +3,21 @@ export { selectBackend } from '../encoder/backend/backend.js';
 export { loadCheckpoint, type Checkpoint } from './checkpoint.js';
 export { writeCurves } from './curves.js';
 export { renderedGroups, type GroupSet } from './dataset/groups.js';
+export { isKdef, readKdef } from './dataset/kdef.js';
+export {
+  readFolder,
+  readManifestCsv,
+  type LabelledPicture,
+  type PictureList,
+} from './dataset/pictures.js';
 export { openRendered } from './dataset/rendered.js';
+export { isRendered } from './dataset/rendered-folder.js';
+export type { Split } from './dataset/shard.js';
+export { evaluate, type EvaluatedGroup, type EvaluatedView, type Evaluation } from './evaluate.js';
+export { exportModel } from './export.js';
+export { probeGroups } from './probe-groups.js';
+export type { FoldProtocol } from './probe.js';
 export { parseRecipe, type Recipe } from './recipe.js';
 export { shareOfLabels } from './sampler.js';
+export { statisticsOf, trainingStatistics, withStatistics } from './statistics.js';
 export { train, type LogEntry, type TrainingData } from './trainer.js';

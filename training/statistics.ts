@@ -1,26 +1,37 @@
+import { z } from 'zod';
+import { ClmexError } from '../core/errors.js';
 import type { FusionView } from '../encoder/fusion.js';
 import type { Model } from '../encoder/model.js';
 
-/** Mean and deviation a dimension of embeddings. */
+/** Mean a dimension of many faces' embeddings. */
 export interface EmbeddingStatistics {
   readonly mean: Float32Array;
-  readonly deviation: Float32Array;
+}
+
+/** What the package says of the embeddings its head was fitted to. */
+export function trainingStatistics({ manifest }: Model): EmbeddingStatistics {
+  const parsed = z
+    .array(z.number())
+    .length(manifest.network.embedding)
+    .safeParse(manifest.training['embeddingMean']);
+  if (!parsed.success) {
+    throw new ClmexError(
+      'unsupported',
+      'the package holds no statistics of its training embeddings',
+      {
+        field: 'manifest.training.embeddingMean',
+      },
+    );
+  }
+  return { mean: Float32Array.from(parsed.data) };
 }
 
 export function statisticsOf(embeddings: readonly Float32Array[]): EmbeddingStatistics {
-  const width = embeddings[0]?.length ?? 0;
-  const mean = new Float32Array(width);
-  const deviation = new Float32Array(width);
-  for (let d = 0; d < width; d++) {
-    let [sum, square] = [0, 0];
-    for (const embedding of embeddings) {
-      sum += embedding[d]!;
-      square += embedding[d]! ** 2;
-    }
-    mean[d] = sum / embeddings.length;
-    deviation[d] = Math.sqrt(Math.max(1e-8, square / embeddings.length - mean[d]! ** 2));
+  const mean = new Float32Array(embeddings[0]?.length ?? 0);
+  for (const embedding of embeddings) {
+    embedding.forEach((value, d) => (mean[d]! += value / embeddings.length));
   }
-  return { mean, deviation };
+  return { mean };
 }
 
 /**

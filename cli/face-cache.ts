@@ -1,0 +1,99 @@
+import { createHash } from 'node:crypto';
+import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LocalInference } from '../runtime/inference/local.js';
+import { decodePicture } from '../runtime/image.js';
+
+/** The face of one picture, or why there is none. */
+export interface FoundFace {
+  readonly crop?: Uint8Array | undefined;
+  readonly yawDeg: number;
+  readonly pitchDeg: number;
+  readonly rollDeg: number;
+  readonly quality: number;
+  /** Set where the picture could not be used at all. */
+  readonly reason?: string | undefined;
+}
+
+const NOTHING: FoundFace = { yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 0 };
+/** Mean grey level below which a picture is black, as some of KDEF's are. */
+const BLACK = 4;
+const VERSION = 1;
+
+/** Finds and aligns the face of a picture once; with a directory, also over runs. */
+export class FaceCache {
+  readonly #inference: LocalInference;
+  readonly #directory: string | undefined;
+  #pictures = 0;
+
+  constructor(inference: LocalInference, directory?: string) {
+    this.#inference = inference;
+    this.#directory = directory;
+  }
+
+  /** Never throws for a bad picture: `reason` says what is wrong with it. */
+  async find(path: string): Promise<FoundFace> {
+    const bytes = await readFile(path).catch(() => undefined);
+    if (bytes === undefined) return { ...NOTHING, reason: 'cannot be read' };
+    const key = createHash('sha256').update(bytes).digest('hex');
+    const cached = await this.#load(key);
+    if (cached) return cached;
+    const found = await this.#measure(bytes, path);
+    if (found.reason === undefined) await this.#save(key, found);
+    return found;
+  }
+
+  async #measure(bytes: Uint8Array, path: string): Promise<FoundFace> {
+    const picture = await decodePicture(bytes, path).catch(() => undefined);
+    if (picture === undefined) return { ...NOTHING, reason: 'is no picture that can be decoded' };
+    const { pixels, width, height } = picture;
+    if (meanOf(pixels) < BLACK) return { ...NOTHING, reason: 'is black' };
+    // A camera of its own a picture: nothing may be followed from one to the next.
+    const frame = {
+      cameraId: `picture-${this.#pictures++}`,
+      capturedAtMs: 0,
+      width,
+      height,
+      pixels,
+    };
+    const [face] = await this.#inference.faces([frame], []);
+    if (face === undefined) return NOTHING;
+    return { crop: face.crop, ...face.pose, quality: face.quality };
+  }
+
+  async #load(key: string): Promise<FoundFace | undefined> {
+    if (this.#directory === undefined) return undefined;
+    const text = await readFile(join(this.#directory, `${key}.json`), 'utf8').catch(
+      () => undefined,
+    );
+    if (text === undefined) return undefined;
+    const { version, crop, ...face } = JSON.parse(text) as FoundFace & {
+      version: number;
+      crop?: string;
+    };
+    if (version !== VERSION) return undefined;
+    return {
+      ...face,
+      crop: crop === undefined ? undefined : new Uint8Array(Buffer.from(crop, 'base64')),
+    };
+  }
+
+  async #save(key: string, face: FoundFace): Promise<void> {
+    if (this.#directory === undefined) return;
+    await mkdir(this.#directory, { recursive: true });
+    const crop = face.crop && Buffer.from(face.crop).toString('base64');
+    const aside = join(this.#directory, `.tmp-${process.pid}-${key}`);
+    await writeFile(aside, JSON.stringify({ version: VERSION, ...face, crop }));
+    await rename(aside, join(this.#directory, `${key}.json`));
+  }
+}
+
+/** Of every 97th byte: enough to tell a black picture. */
+function meanOf(pixels: Uint8Array): number {
+  let [sum, count] = [0, 0];
+  for (let i = 0; i < pixels.length; i += 97) {
+    sum += pixels[i]!;
+    count++;
+  }
+  return sum / Math.max(1, count);
+}

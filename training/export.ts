@@ -1,0 +1,70 @@
+import { DEFAULT_CROP } from '../encoder/crop.js';
+import { createModel, type Model } from '../encoder/model.js';
+import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
+import { saveModel, type ModelDescription } from '../encoder/package.js';
+import { fitTemperatures } from './calibrate.js';
+import type { Checkpoint } from './checkpoint.js';
+import type { GroupSet } from './dataset/groups.js';
+import { evaluate, type Evaluation } from './evaluate.js';
+import { createLearner, toNetwork } from './learner.js';
+import { embedGroups } from './validate.js';
+import { statisticsOf } from './statistics.js';
+
+/** Rigs have up to eight cameras. */
+const MOST_VIEWS = 8;
+
+export interface ExportOptions {
+  readonly checkpoint: Checkpoint;
+  readonly set: GroupSet;
+  /** People the run never trained on: temperatures are fitted to them. */
+  readonly validation: readonly number[];
+  /** People nothing was fitted to: the manifest's table is measured on them. */
+  readonly test: readonly number[];
+  readonly name: string;
+  readonly directory: string;
+  /** What the manifest says of the data beside the recipe: source, seeds, counts, licences. */
+  readonly provenance: Readonly<Record<string, unknown>>;
+  /** The command that measures the table again. */
+  readonly tableCommand: string;
+}
+
+/** Writes the run's averaged weights as a model package: calibrated, measured, hashed. */
+export async function exportModel(options: ExportOptions): Promise<Evaluation> {
+  const { checkpoint, set, directory, name } = options;
+  const { recipe, labels, arrays } = checkpoint;
+  const learner = createLearner(recipe, labels, checkpoint.shapes);
+  const network = toNetwork(learner, recipe, arrays['meanParameters']!, arrays['meanStatistics']!);
+  const normalize = cropNormalizer(DEFAULT_CROP.size, DEFAULT_MASK);
+  const embed = (indices: readonly number[]) =>
+    embedGroups(set, indices, Infinity, network.graph, normalize);
+  const held = await embed(options.validation);
+  const statistics = statisticsOf(
+    held.flatMap(({ views }) => views.map(({ embedding }) => embedding)),
+  );
+  const description: ModelDescription = {
+    name,
+    labels: [...labels],
+    crop: { ...DEFAULT_CROP, mask: DEFAULT_MASK },
+    temperatures: fitTemperatures(held, network.head, MOST_VIEWS).map(rounded),
+    // Batches are balanced, so this is the prior the network has learned.
+    prior: labels.map(() => 1 / labels.length),
+    training: {
+      ...options.provenance,
+      steps: checkpoint.step,
+      recipe,
+      embeddingMean: [...statistics.mean].map(rounded),
+    },
+    table: {},
+  };
+  const manifest = await saveModel(directory, description, network);
+  const model: Model = createModel(manifest, network.graph, network.head);
+  const table = evaluate(model, await embed(options.test));
+  await saveModel(
+    directory,
+    { ...description, table: { command: options.tableCommand, ...table } },
+    network,
+  );
+  return table;
+}
+
+const rounded = (value: number): number => Math.round(value * 1e5) / 1e5;
