@@ -1,11 +1,17 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
-import { reportFailure } from './output.js';
-import * as start from './start.js';
-import * as score from './score.js';
+import * as benchSync from './bench-sync.js';
+import * as cameras from './cameras.js';
 import * as doctor from './doctor.js';
+import * as exporting from './export.js';
 import * as faces from './faces.js';
+import { reportFailure } from './output.js';
+import * as record from './record.js';
+import * as replay from './replay.js';
+import * as score from './score.js';
+import * as start from './start.js';
 import * as synth from './synth.js';
+import * as train from './train.js';
 
 const program = new Command('clmex')
   .description('Multi-camera facial expressions: one robust score per person.')
@@ -13,10 +19,13 @@ const program = new Command('clmex')
   .exitOverride()
   .showHelpAfterError('(add --help for what is allowed)');
 
-for (const command of [start, score, faces, synth, doctor]) {
-  // prettier-ignore
-  command.register(program);
-}
+const commands = [
+  start, score, faces, cameras, record, replay, synth, train, exporting, doctor,
+]; // prettier-ignore
+for (const command of commands) command.register(program);
+
+const bench = program.command('bench').description('Measure this machine.');
+benchSync.register(bench);
 
 try {
   await program.parseAsync();

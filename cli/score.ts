@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import {
-  parseConfig, readConfig, readTruth, score, summarizeRecording,
+  parseConfig, readConfig, readTruth, rigOf, score, summarizeRecording,
   type Config, type PipelineResult, type ScoreSummary,
 } from '../runtime/index.js'; // prettier-ignore
 import { printResult, progress } from './output.js';
@@ -119,13 +119,14 @@ async function configOf(recording: string | undefined, path: string | undefined)
 }
 
 /** Where every camera plays the same recording and it holds the truth, scores are held against it. */
-async function truthOf({ cameras }: Config): Promise<TruthReport | undefined> {
+async function truthOf(config: Config): Promise<TruthReport | undefined> {
   const [path, ...others] = new Set(
-    cameras.map(({ source }) => (source.kind === 'recording' ? source.path : undefined)),
+    config.cameras.map(({ source }) => (source.kind === 'recording' ? source.path : undefined)),
   );
   if (path === undefined || others.length > 0) return undefined;
+  const rig = (await rigOf(config)) ?? (await rigOf({ ...config, calibration: undefined }));
   const truth = await readTruth(path);
-  return truth.length === 0 ? undefined : new TruthReport(truth, cameras);
+  return truth.length === 0 || rig === undefined ? undefined : new TruthReport(truth, rig);
 }
 
 function onOrOff(text: string): 'on' | 'off' {

@@ -56,7 +56,11 @@ export class Health {
     this.#spread.push(result.spreadMs);
     this.#setRate.count(nowMs);
     for (const [stage, ms] of Object.entries(result.stageMs)) this.#window(stage).push(ms);
-    this.#window('captureToScore').push(nowMs - result.atMs);
+  }
+
+  /** Milliseconds from the capture of a set's frames to its scores. */
+  latency(captureToScoreMs: number): void {
+    this.#window('captureToScore').push(captureToScoreMs);
   }
 
   status(

@@ -139,7 +139,9 @@ export class Runtime {
   async #handle(set: FrameSet): Promise<void> {
     const thumbnails = this.#previews?.take(set, (id) => this.#stream.wantsPreview(id)) ?? [];
     const result = await this.#pipeline.process(set);
-    this.#health.result(result, this.#clock.nowMs());
+    const nowMs = this.#clock.nowMs();
+    this.#health.result(result, nowMs);
+    this.#health.latency(nowMs - result.atMs);
     this.#publishChanges(result.changes);
     this.#publishScores(result);
     if (thumbnails.length > 0) {
