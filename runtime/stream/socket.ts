@@ -7,7 +7,7 @@ import type {
 } from '../../core/protocol.js';
 
 /** What is known of a connection before it is admitted. */
-export interface Visitor {
+interface Visitor {
   role: Role;
   handshake: Handshake;
 }
