@@ -194,7 +194,7 @@ export function parseMessage<T>(schema: Schema<T>, value: unknown, field: string
 function allowedBy(issue: z.core.$ZodIssue): string {
   switch (issue.code) {
     case 'invalid_type':
-      return `a ${issue.expected}`;
+      return `${/^[aeiou]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`;
     case 'invalid_value':
       return issue.values.map(String).join(', ');
     case 'too_big':

@@ -8,7 +8,16 @@ const LABELS: Readonly<Record<string, string>> = {
   disgust: '#86c95b',
 };
 const OTHERS = ['#e0a3ff', '#7dd3fc', '#f9a8d4', '#bef264', '#fdba74'];
-const PEOPLE = ['#53c7f0', '#ff9eb5', '#c9ee78', '#ffb877', '#b7a6ff', '#6ee7b7', '#f4e285', '#e58fd0'];
+const PEOPLE = [
+  '#53c7f0',
+  '#ff9eb5',
+  '#c9ee78',
+  '#ffb877',
+  '#b7a6ff',
+  '#6ee7b7',
+  '#f4e285',
+  '#e58fd0',
+];
 
 const people = new Map<string, string>();
 
