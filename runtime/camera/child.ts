@@ -3,7 +3,7 @@ import { ClmexError } from '../../core/errors.js';
 
 /** A child that does not end when asked is killed after this. */
 const KILL_AFTER_MS = 1500;
-const ERROR_TAIL = 2000;
+const ERROR_TAIL = 6000;
 
 const alive = new Set<ChildProcess>();
 let armed = false;

@@ -80,7 +80,10 @@ const gstreamerSchema = z.strictObject({
 
 const webcamSchema = z.strictObject({
   kind: z.literal('node-webcam').describe('Stills, one opening of the device a picture: slow'),
-  device: z.string().min(1).optional(),
+  device: z
+    .string()
+    .regex(/^[\w./:-]+$/, 'letters, digits and . / : - _')
+    .optional(),
   size,
   everyMs: z.int().min(50).max(3_600_000).default(1000),
   silenceMs: silenceMs.default(20_000),

@@ -23,6 +23,8 @@ export interface Decoding {
 export interface Decoded extends Picture {
   /** Presentation stamp; NaN where the stream has none. */
   readonly ptsMs: number;
+  /** The container FFmpeg found, e.g. rtsp, mpegts, mpjpeg. */
+  readonly container: string;
 }
 
 const TURNS = [[], ['transpose=clock'], ['hflip', 'vflip'], ['transpose=cclock']] as const;
@@ -43,16 +45,19 @@ export async function* decode(decoding: Decoding): AsyncGenerator<Decoded, void,
     "metadata=mode=print:file='pipe\\:3':direct=1",
   ];
   const args = [
-    ...['-hide_banner', '-nostdin', '-loglevel', 'error', '-threads', '1', ...decoding.input],
+    ...['-hide_banner', '-nostdin', '-loglevel', 'level+info', '-nostats'],
+    ...['-threads', '1', ...decoding.input],
     ...['-map', '0:v:0', '-vf', filters.join(','), ...passthrough],
     ...['-f', 'image2pipe', '-c:v', 'ppm', '-pix_fmt', 'rgb24', 'pipe:1'],
   ];
   const child = new Child('ffmpeg', args, ['ignore', 'pipe', 'pipe', 'pipe'], signal);
+  let container: string | undefined;
   const stamps = new PtsLines(child.process.stdio[3] as Readable);
   try {
     for await (const picture of readPictures(child.process.stdout!, decoding.room)) {
       const ptsUs = await stamps.next();
-      yield { ...picture, ptsMs: ptsUs / 1000 };
+      container ??= /Input #0, ([^,\s]+)/.exec(child.errors)?.[1];
+      yield { ...picture, ptsMs: ptsUs / 1000, container: container ?? '' };
     }
     const failure = child.failure('FFmpeg', await child.ended);
     if (failure !== undefined && !signal.aborted) throw failure;

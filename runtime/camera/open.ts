@@ -1,9 +1,12 @@
-import { ClmexError } from '../../core/errors.js';
 import type { Camera, CameraContext, FrameSource } from './camera.js';
 import type { CameraConfig } from './config.js';
+import { openGstreamer } from './gstreamer.js';
 import { openRecording } from './recording.js';
+import { openRtsp } from './rtsp.js';
 import { SourceCamera } from './source-camera.js';
+import { openV4l2 } from './v4l2.js';
 import { openVideo } from './video.js';
+import { openWebcam } from './webcam.js';
 
 /**
  * Opens a camera; nothing runs before `frames()` is read.
@@ -22,7 +25,15 @@ async function openSource(config: CameraConfig, context: CameraContext): Promise
       return openVideo(config, source, context);
     case 'recording':
       return openRecording(config, source, context);
+    case 'v4l2':
+      return openV4l2(config, source, context);
+    case 'rtsp':
+      return openRtsp(config, source, context);
+    case 'gstreamer':
+      return openGstreamer(config, source, context);
+    case 'node-webcam':
+      return openWebcam(config, source, context);
     default:
-      throw new ClmexError('unsupported', 'not yet', { field: 'source.kind', value: source.kind });
+      return source satisfies never;
   }
 }

@@ -108,6 +108,7 @@ export class SourceCamera implements Camera {
     const run = new AbortController();
     const silenceMs = this.#source.silenceMs!;
     let silent = false;
+    const doubt = setTimeout(() => this.#become('silent', this.#detail), silenceMs / 2);
     const watchdog = setTimeout(() => {
       silent = true;
       run.abort();
@@ -118,6 +119,7 @@ export class SourceCamera implements Camera {
       const signal = AbortSignal.any([this.#closed.signal, run.signal]);
       for await (const frame of this.#source.run(this.#life(signal))) {
         watchdog.refresh();
+        doubt.refresh();
         this.#saw(frame);
         queue.push(frame);
       }
@@ -126,6 +128,7 @@ export class SourceCamera implements Camera {
       return why((error as Error).message);
     } finally {
       clearTimeout(watchdog);
+      clearTimeout(doubt);
     }
   }
 
