@@ -40,10 +40,8 @@ export async function readHair(model: HeadModel, dir: string): Promise<HairStyle
   for (const [name, y, z] of STYLES) {
     const mesh = parseObj(await readText(join(dir, `${name}.obj`)));
     const positions = mesh.positions.map((value, i) => value * DECIMETRE + [0, y, z][i % 3]!);
-    const triangles = offTheFace(
-      [...mesh.parts.values()].flatMap((part) => [...part]),
-      positions,
-    );
+    const triangles = [...mesh.parts.values()].flatMap((part) => [...part]);
+    trimFringe(positions);
     const anchors = settle(model, positions);
     styles.push({ name, positions, triangles: Uint32Array.from(triangles), uv: mesh.uv, anchors });
   }
@@ -51,17 +49,14 @@ export async function readHair(model: HeadModel, dir: string): Promise<HairStyle
 }
 
 /** Fringes end above the brows: no style may hide the eyes by itself. */
-function offTheFace(triangles: readonly number[], positions: Float32Array): number[] {
-  const kept: number[] = [];
-  for (let t = 0; t < triangles.length; t += 3) {
-    const corners = triangles.slice(t, t + 3);
-    const hides = corners.some((v) => {
-      const [x, y, z] = [positions[3 * v]!, positions[3 * v + 1]!, positions[3 * v + 2]!];
-      return z > 6.5 && Math.abs(x) < 6.2 && y < 7.2 && y > -9;
-    });
-    if (!hides) kept.push(...corners);
+function trimFringe(positions: Float32Array): void {
+  for (let v = 0; v < positions.length; v += 3) {
+    const [x, y, z] = [positions[v]!, positions[v + 1]!, positions[v + 2]!];
+    // Towards the temples the hair line comes down.
+    const side = Math.max(0, Math.abs(x) - 5) * 2.5;
+    const line = 7.4 - side * side + 0.15 * Math.sin(9 * x);
+    if (z > 5.5 && y > -9 && y < line && Math.abs(x) < 7.2) positions[v + 1] = line;
   }
-  return kept;
 }
 
 /** Finds the skin below each hair vertex and lifts what would lie inside the head. */

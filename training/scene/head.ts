@@ -67,7 +67,7 @@ const OUTSIDE: readonly (readonly [number, number])[] = [
   [21_451, 22_221],
   [23_021, 23_791],
 ];
-const MOUTH = [14_062, 21_451] as const;
+const MOUTH: readonly [number, number] = [14_062, 21_451];
 
 /** Gives an identity a skin. */
 export function makePerson(

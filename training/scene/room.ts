@@ -84,9 +84,18 @@ export function paintRoom(
   const { fx, fy, cx, cy } = camera.matrix;
   for (let row = 0; row < rows; row++) {
     for (let column = 0; column < columns; column++) {
-      const seen = [(column * coarse - cx) / fx, (row * coarse - cy) / fy] as const;
-      const [x, y] = undistort(seen, camera.distortion);
-      image.data.set(hit(room, eye, apply(back, [x, y, 1])), 3 * (row * columns + column));
+      // Four rays a cell: edges between wall and panel fall on no grid.
+      for (const [du, dv] of [
+        [-1, -1],
+        [1, -1],
+        [-1, 1],
+        [1, 1],
+      ] as const) {
+        const seen = [(column * coarse + du - cx) / fx, (row * coarse + dv - cy) / fy] as const;
+        const [x, y] = undistort(seen, camera.distortion);
+        const color = hit(room, eye, apply(back, [x, y, 1]));
+        for (let k = 0; k < 3; k++) image.data[3 * (row * columns + column) + k]! += color[k]! / 4;
+      }
     }
   }
   const soft = blurred(image);

@@ -21,35 +21,67 @@ const RINGS: readonly (readonly [number, number, number, number])[] = [
 ];
 const SEGMENTS = 40;
 
-/** A loft of flattened ellipses: a clothed upper body. `width`: factor on the shoulders. */
+/** Rings of an arm from inside the shoulder down: outwards, height, forwards, radius. */
+const ARM: readonly (readonly [number, number, number, number])[] = [
+  [15.5, -14.6, -2.4, 3.6],
+  [18.2, -16, -2.4, 5.6],
+  [20.4, -19.5, -2.2, 6.2],
+  [21.8, -25, -1.8, 5.8],
+  [23, -34, -1, 5.2],
+  [23.6, -44, 0.5, 4.7],
+  [22.5, -56, 6, 4],
+];
+
+/** A clothed upper body: a loft of flattened ellipses with two lofts for the arms. */
 export function makeTorso(random: Random): Torso {
   const width = random.uniform(0.9, 1.12);
   const positions: number[] = [];
   const triangles: number[] = [];
-  RINGS.forEach(([y, halfWidth, halfDepth, back], ring) => {
-    for (let s = 0; s < SEGMENTS; s++) {
-      const angle = (2 * Math.PI * s) / SEGMENTS;
+  const body = RINGS.map(([y, halfWidth, halfDepth, back], ring) =>
+    circle((sine, cosine) => {
       // Exponent 0.8: fuller than an ellipse, as shoulders are.
       const bend = (value: number): number => Math.sign(value) * Math.abs(value) ** 0.8;
       // The collar is lower in front, where the bust shows.
-      const dip = ring < 4 ? 3.2 * Math.max(0, Math.cos(angle)) : 0;
-      positions.push(
-        bend(Math.sin(angle)) * halfWidth * width,
-        y - dip,
-        bend(Math.cos(angle)) * halfDepth + back,
-      );
-      if (ring === 0) continue;
-      const [a, b] = [(ring - 1) * SEGMENTS + s, (ring - 1) * SEGMENTS + ((s + 1) % SEGMENTS)];
-      const [c, d] = [a + SEGMENTS, b + SEGMENTS];
-      triangles.push(a, c, b, b, c, d);
-    }
-  });
+      const dip = ring < 4 ? 3.2 * Math.max(0, cosine) : 0;
+      return [bend(sine) * halfWidth * width, y - dip, bend(cosine) * halfDepth + back];
+    }),
+  );
+  loft(body, positions, triangles);
+  for (const side of [1, -1]) {
+    const arm = ARM.map(([x, y, z, radius]) =>
+      circle((sine, cosine) => [side * x * width + radius * sine, y, z + 1.1 * radius * cosine]),
+    );
+    loft(arm, positions, triangles);
+  }
   const hue = random.next() * 2 * Math.PI;
   const value = Math.exp(random.uniform(-3.2, -0.4));
-  const color = [0, 2.09, 4.19].map((shift) => value * (1 + 0.5 * Math.sin(hue + shift)));
+  const color = [0, 2.09, 4.19].map((shift) => value * (1 + 0.35 * Math.sin(hue + shift)));
   return {
     positions: Float32Array.from(positions),
     triangles: Uint32Array.from(triangles),
     color: [color[0]!, color[1]!, color[2]!],
   };
+}
+
+type Point = readonly [number, number, number];
+
+function circle(point: (sine: number, cosine: number) => Point): Point[] {
+  return Array.from({ length: SEGMENTS }, (_, s) => {
+    const angle = (2 * Math.PI * s) / SEGMENTS;
+    return point(Math.sin(angle), Math.cos(angle));
+  });
+}
+
+/** Joins rings, from the uppermost down, by triangles that face outwards. */
+function loft(rings: readonly Point[][], positions: number[], triangles: number[]): void {
+  const first = positions.length / 3;
+  rings.forEach((ring, i) => {
+    for (const point of ring) positions.push(...point);
+    if (i === 0) return;
+    for (let s = 0; s < SEGMENTS; s++) {
+      const above = first + (i - 1) * SEGMENTS;
+      const [a, b] = [above + s, above + ((s + 1) % SEGMENTS)];
+      triangles.push(a, a + SEGMENTS, b, b, a + SEGMENTS, b + SEGMENTS);
+    }
+  });
 }
