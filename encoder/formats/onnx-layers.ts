@@ -1,9 +1,22 @@
-import type { Activation, Conv2d, DepthwiseConv2d, Dense, Layer, Pad, Padding } from '../graph.js';
+import type {
+  Activation,
+  Conv2d,
+  DepthwiseConv2d,
+  Dense,
+  Layer,
+  Pad,
+  Padding,
+  Prelu,
+} from '../graph.js';
 import type { Layout, OnnxTensors } from './onnx-tensors.js';
 import { samePads } from './shapes.js';
 
 /** Adds the nodes of one layer. */
-export function writeLayer(layer: Layer, out: OnnxTensors): void {
+export function writeLayer(
+  layer: Layer,
+  out: OnnxTensors,
+  prelu: 'node' | 'depthwise' = 'node',
+): void {
   const [x = ''] = layer.inputs;
   switch (layer.kind) {
     case 'conv2d':
@@ -35,11 +48,8 @@ export function writeLayer(layer: Layer, out: OnnxTensors): void {
       return;
     }
     case 'prelu': {
-      const layout = out.native(x);
-      const channels = layer.alpha.data.length;
-      const shape = layout === 'nchw' ? [channels, 1, 1] : [channels];
-      const slope = out.floats(`${layer.name}/alpha`, shape, layer.alpha.data);
-      out.node('PRelu', [out.get(x, layout), slope], out.make(layer.name, layout));
+      if (prelu === 'depthwise' && out.shape(x).length === 4) writeSlopesAsConvolutions(layer, out);
+      else writePrelu(layer, out);
       return;
     }
     default: {
@@ -186,6 +196,31 @@ function writePad(layer: Pad, out: OnnxTensors): void {
   const pads = [0, 1].flatMap((side) => order.map((axis) => layer.paddings[axis]![side as 0 | 1]));
   const inputs = [out.get(x, layout), out.ints(`${layer.name}/pads`, pads)];
   out.node('Pad', inputs, out.make(layer.name, layout));
+}
+
+function writePrelu({ name, inputs: [x = ''], alpha }: Prelu, out: OnnxTensors): void {
+  const layout = out.native(x);
+  const channels = alpha.data.length;
+  const shape = layout === 'nchw' ? [channels, 1, 1] : [channels];
+  const slope = out.floats(`${name}/alpha`, shape, alpha.data);
+  out.node('PRelu', [out.get(x, layout), slope], out.make(name, layout));
+}
+
+/** α·x + (1 − α)·relu(x) */
+function writeSlopesAsConvolutions(
+  { name, inputs: [x = ''], alpha }: Prelu,
+  out: OnnxTensors,
+): void {
+  const channels = alpha.data.length;
+  const input = out.get(x, 'nchw');
+  const scaled = (value: string, part: string, gains: Float32Array): string => {
+    const kernel = out.floats(`${name}/${part}/kernel`, [channels, 1, 1, 1], gains);
+    return out.node('Conv', [value, kernel], `${name}/${part}`, { group: { int: channels } });
+  };
+  const positive = out.node('Relu', [input], `${name}/relu`);
+  const above = scaled(positive, 'above', alpha.data.map((slope) => 1 - slope)); // prettier-ignore
+  const below = scaled(input, 'below', alpha.data);
+  out.node('Add', [above, below], out.make(name, 'nchw'));
 }
 
 function writeConvolution(layer: Conv2d | DepthwiseConv2d, out: OnnxTensors): void {

@@ -10,6 +10,12 @@ export interface OnnxOptions {
    * Outputs always have their channels last.
    */
   readonly inputs?: 'nhwc' | 'nchw';
+  /**
+   * How slopes a channel are written: as ONNX's PRelu, or as α·x + (1 − α)·relu(x) with depthwise
+   * convolutions. ONNX Runtime's CPU keeps its blocked layout over convolutions but leaves it for
+   * PRelu: the landmark model runs in 1.6 ms instead of 2.7 ms.
+   */
+  readonly prelu?: 'node' | 'depthwise';
 }
 
 /**
@@ -18,10 +24,13 @@ export interface OnnxOptions {
  * order. Inputs and outputs carry the graph's names.
  * @throws ClmexError `model-invalid` for a graph whose shapes do not fit.
  */
-export function writeOnnx(graph: Graph, { inputs = 'nhwc' }: OnnxOptions = {}): Uint8Array {
+export function writeOnnx(
+  graph: Graph,
+  { inputs = 'nhwc', prelu = 'node' }: OnnxOptions = {},
+): Uint8Array {
   const tensors = new OnnxTensors(inferShapes(graph));
   for (const { name } of graph.inputs) tensors.addInput(name, inputs);
-  for (const layer of graph.layers) writeLayer(layer, tensors);
+  for (const layer of graph.layers) writeLayer(layer, tensors, prelu);
   for (const { name } of graph.outputs) tensors.addOutput(name);
   const { nodes, initializers } = tensors;
   return encodeOnnx({

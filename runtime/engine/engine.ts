@@ -1,4 +1,5 @@
 import { ClmexError } from '../../core/errors.js';
+import type { OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
 
 /** Row-major floats; batch first. */
@@ -26,6 +27,8 @@ export interface Session {
 export interface Engine {
   /** For people: engine, version, where it computes. */
   readonly name: string;
+  /** How graphs are best written for it. */
+  readonly onnx: OnnxOptions;
   /**
    * Makes a network ready.
    * @param model A graph, or the bytes of an .onnx file.

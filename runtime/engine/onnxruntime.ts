@@ -1,8 +1,10 @@
 import * as ort from 'onnxruntime-node';
 import { ClmexError } from '../../core/errors.js';
-import { writeOnnx } from '../../encoder/formats/onnx.js';
+import { writeOnnx, type OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
 import type { Engine, Session, Tensor, TensorInfo } from './engine.js';
+
+const ON_CPU: OnnxOptions = { prelu: 'depthwise' };
 
 /** ONNX Runtime on the CPU. */
 export function createOnnxRuntime(threads: number): Engine {
@@ -14,6 +16,7 @@ export function createOnnxRuntime(threads: number): Engine {
     });
   return {
     name: `onnxruntime ${ort.env.versions.node ?? ort.env.versions.common} cpu`,
+    onnx: ON_CPU,
     load: (model, name) => OnnxSession.load(model, name, threads),
   };
 }
@@ -37,7 +40,7 @@ class OnnxSession implements Session {
     name: string,
     threads: number,
   ): Promise<OnnxSession> {
-    const bytes = model instanceof Uint8Array ? model : writeOnnx(model);
+    const bytes = model instanceof Uint8Array ? model : writeOnnx(model, ON_CPU);
     try {
       const session = await ort.InferenceSession.create(bytes, {
         intraOpNumThreads: threads,

@@ -16,7 +16,8 @@ export function cacheDirectory(): string {
 }
 
 /**
- * Loads a .tflite model. Its conversion is kept in the user's cache under the hash of the model; a
+ * Loads a .tflite model. Its conversion is kept in the user's cache under the hash of the model
+ * and of how it was converted; a
  * cache that cannot be read or written costs the conversion again and nothing else.
  * @throws ClmexError as readTflite and the engine throw.
  */
@@ -26,14 +27,17 @@ export async function loadTflite(
   name: string,
   directory = cacheDirectory(),
 ): Promise<Session> {
-  const hash = createHash('sha256').update(bytes).digest('hex');
-  const path = join(directory, `${hash}-v${CONVERTER}.onnx`);
+  const hash = createHash('sha256')
+    .update(bytes)
+    .update(JSON.stringify({ CONVERTER, ...engine.onnx }))
+    .digest('hex');
+  const path = join(directory, `${hash}.onnx`);
   const cached = await readFile(path).catch(() => undefined);
   if (cached !== undefined) {
     const session = await engine.load(cached, name).catch(() => undefined);
     if (session !== undefined) return session;
   }
-  const converted = writeOnnx(readTflite(bytes, name));
+  const converted = writeOnnx(readTflite(bytes, name), engine.onnx);
   const session = await engine.load(converted, name);
   await keep(path, directory, converted);
   return session;

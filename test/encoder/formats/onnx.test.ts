@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { writeOnnx } from '../../../encoder/formats/onnx.js';
+import { writeOnnx, type OnnxOptions } from '../../../encoder/formats/onnx.js';
 import { inferShapes } from '../../../encoder/formats/shapes.js';
 import type { Graph, Layer, Weights } from '../../../encoder/graph.js';
 import { createOnnxRuntime } from '../../../runtime/engine/onnxruntime.js';
@@ -32,12 +32,13 @@ function graphOf(shape: readonly number[], layers: readonly Layer[]): Graph {
 }
 
 /** Largest difference between the engine and the plain reference, over a batch. */
-async function difference(graph: Graph, batch: number, inputs: 'nhwc' | 'nchw' = 'nhwc') {
+async function difference(graph: Graph, batch: number, options: OnnxOptions = {}) {
+  const { inputs = 'nhwc' } = options;
   const [, ...rest] = graph.inputs[0]!.shape;
   const shape = [batch, ...rest];
   const data = values(shape.reduce((a, b) => a * b, 1), 99); // prettier-ignore
   const [expected] = runPlainly(graph, { x: { shape, data: Float64Array.from(data) } });
-  const session = await engine.load(writeOnnx(graph, { inputs }), 'test');
+  const session = await engine.load(writeOnnx(graph, options), 'test');
   const feed = inputs === 'nhwc' ? { data, shape } : channelsFirst(data, shape);
   const output = (await session.run({ x: feed }))[graph.outputs[0]!.name]!;
   await session.close();
@@ -111,6 +112,11 @@ describe('a graph written as ONNX computes what the graph defines', () => {
     });
   }
 
+  it('for slopes a channel written as convolutions', async () => {
+    const prelu: Layer = { kind: 'prelu', ...y, alpha: weights([4], 3) };
+    expect(await difference(graphOf(IMAGE, [prelu]), 2, { prelu: 'depthwise' })).toBeLessThan(1e-5);
+  });
+
   it('for the zero vector, which has no direction', async () => {
     const zero: Layer[] = [
       { kind: 'subtract', name: 'zero', inputs: ['x', 'x'], activation: 'none' },
@@ -133,7 +139,7 @@ describe('a graph written as ONNX computes what the graph defines', () => {
     ]; // prettier-ignore
     const graph = graphOf(IMAGE, layers);
     expect(await difference(graph, 3)).toBeLessThan(1e-5);
-    expect(await difference(graph, 2, 'nchw')).toBeLessThan(1e-5);
+    expect(await difference(graph, 2, { inputs: 'nchw' })).toBeLessThan(1e-5);
   });
 });
 

@@ -1,0 +1,230 @@
+import { ClmexError } from '../../core/errors.js';
+import type { Conv2d, Dense, DepthwiseConv2d, Layer, MaxPool, Padding } from '../graph.js';
+import type { QuantizedGraph, QuantizedWeights } from '../quantise/scheme.js';
+import {
+  encodeOnnx, type OnnxAttribute, type OnnxData, type OnnxNode, type OnnxTensor,
+} from './onnx-proto.js'; // prettier-ignore
+import { inferShapes, samePads, type Shape } from './shapes.js';
+
+/**
+ * The int8 .onnx file of a quantised graph: float in, float out, and between them every tensor that
+ * a layer makes goes through its own QuantizeLinear/DequantizeLinear pair. ONNX Runtime then fuses
+ * each layer with its pairs into one integer operator (QLinearConv, QLinearAdd, QGemm, …). ReLUs are
+ * not written: the byte's zero point is 0 behind them, so storing the byte clamps. Activations are
+ * unsigned bytes, which x64 multiplies fastest with signed weights.
+ *
+ * Engines for CPUs without VNNI must run it with ONNX Runtime's `session.x64quantprecision`, else
+ * their 16-bit intermediate sums may saturate.
+ * @throws ClmexError `unsupported` for a layer without integer form.
+ */
+export function writeOnnxInt8(quantized: QuantizedGraph): Uint8Array {
+  const writer = new Int8Writer(quantized);
+  const { graph } = quantized;
+  for (const { name, shape } of graph.inputs) writer.input(name, shape);
+  for (const layer of graph.layers) writer.layer(layer);
+  const free = (shape: Shape): (number | string)[] => ['batch', ...shape.slice(1)];
+  return encodeOnnx({
+    name: `${graph.name}-int8`,
+    nodes: writer.nodes,
+    initializers: writer.initializers,
+    inputs: graph.inputs.map(({ name, shape }) => ({ name, shape: free(shape) })),
+    outputs: graph.outputs.map(({ name, shape }) => ({
+      name: writer.output(name),
+      shape: free(shape),
+    })),
+  });
+}
+
+type Attributes = Readonly<Record<string, OnnxAttribute>>;
+const TO_NCHW = [0, 3, 1, 2];
+const TO_NHWC = [0, 2, 3, 1];
+
+class Int8Writer {
+  readonly nodes: OnnxNode[] = [];
+  readonly initializers: OnnxTensor[] = [];
+  readonly #quantized: QuantizedGraph;
+  readonly #shapes: ReadonlyMap<string, Shape>;
+  /** Value that holds a tensor dequantised, by tensor and order of its dimensions. */
+  readonly #values = new Map<string, string>();
+
+  constructor(quantized: QuantizedGraph) {
+    this.#quantized = quantized;
+    this.#shapes = inferShapes(quantized.graph);
+  }
+
+  input(name: string, shape: Shape): void {
+    // One channel or one place: both orders are the same numbers, and a reshape costs nothing.
+    const value = this.#pair(name, name, 'nhwc');
+    if (shape.length !== 4 || shape[3] !== 1) return;
+    const [, height, width] = shape as readonly [number, number, number, number];
+    const dims = this.#put(`${name}/nchw`, [4], BigInt64Array.of(-1n, 1n, BigInt(height), BigInt(width))); // prettier-ignore
+    this.#pair(name, this.#node('Reshape', [value, dims], `${name}/turned`), 'nchw');
+  }
+
+  output(name: string): string {
+    if (this.#quantized.tensors.has(name))
+      this.#node('Identity', [this.#get(name, 'nhwc')], `${name}/out`);
+    return this.#quantized.tensors.has(name) ? `${name}/out` : name;
+  }
+
+  layer(layer: Layer): void {
+    const [x = ''] = layer.inputs;
+    const { name } = layer;
+    switch (layer.kind) {
+      case 'conv2d':
+      case 'depthwiseConv2d':
+        this.#convolution(layer);
+        return;
+      case 'dense':
+        this.#dense(layer);
+        return;
+      case 'add': {
+        const order = this.#shapes.get(name)!.length === 4 ? 'nchw' : 'nhwc';
+        const inputs = layer.inputs.map((input) => this.#get(input, order));
+        this.#pair(name, this.#node('Add', inputs, `${name}/float`), order);
+        return;
+      }
+      case 'maxPool':
+        this.#pair(name, this.#node('MaxPool', [this.#get(x, 'nchw')], `${name}/float`, this.#window(layer)), 'nchw'); // prettier-ignore
+        return;
+      case 'globalAveragePool': {
+        const mean = this.#node('GlobalAveragePool', [this.#get(x, 'nchw')], `${name}/mean`);
+        const kept = this.#pair(name, mean, 'nchw');
+        this.#pair(name, this.#node('Flatten', [kept], `${name}/flat`, { axis: { int: 1 } }), 'nhwc'); // prettier-ignore
+        return;
+      }
+      case 'reshape': {
+        const shape = BigInt64Array.from([-1, ...layer.shape.slice(1)], BigInt);
+        const dims = this.#put(`${name}/shape`, [shape.length], shape);
+        this.#pair(name, this.#node('Reshape', [this.#get(x, 'nhwc'), dims], `${name}/float`), 'nhwc'); // prettier-ignore
+        return;
+      }
+      case 'l2Normalize':
+        this.#normalize(name, this.#get(x, 'nhwc'));
+        return;
+      default:
+        throw new ClmexError('unsupported', 'this layer has no integer form', {
+          field: name,
+          value: layer.kind,
+        });
+    }
+  }
+
+  #convolution(layer: Conv2d | DepthwiseConv2d): void {
+    const { name } = layer;
+    const [height, width, channels, last] = layer.kernel.shape as readonly [number, number, number, number]; // prettier-ignore
+    const depthwise = layer.kind === 'depthwiseConv2d';
+    const outputs = depthwise ? channels * last : last;
+    const each = depthwise ? 1 : channels;
+    const own = this.#quantized.weights.get(name)!;
+    const turned = turn(own.kernel, outputs, each, height * width);
+    const inputs = [
+      this.#get(layer.inputs[0]!, 'nchw'),
+      this.#weights(name, own, [outputs, each, height, width], turned),
+      this.#bias(name, layer.inputs[0]!, own),
+    ];
+    const attributes = {
+      ...this.#window({ ...layer, size: [height, width] }),
+      group: { int: depthwise ? channels : 1 },
+    };
+    this.#pair(name, this.#node('Conv', inputs, `${name}/float`, attributes), 'nchw');
+  }
+
+  #dense(layer: Dense): void {
+    const { name } = layer;
+    const [from, to] = layer.kernel.shape as readonly [number, number];
+    const own = this.#quantized.weights.get(name)!;
+    const inputs = [
+      this.#get(layer.inputs[0]!, 'nhwc'),
+      this.#weights(name, own, [to, from], turn(own.kernel, to, from, 1)),
+      this.#bias(name, layer.inputs[0]!, own),
+    ];
+    this.#pair(name, this.#node('Gemm', inputs, `${name}/float`, { transB: { int: 1 } }), 'nhwc');
+  }
+
+  #normalize(name: string, input: string): void {
+    const least = this.#put(`${name}/least`, [], Float32Array.of(1e-12));
+    const length = this.#node('ReduceL2', [input], `${name}/length`, { axes: { ints: [-1] } });
+    const safe = this.#node('Max', [length, least], `${name}/safe`);
+    this.#node('Div', [input, safe], name);
+  }
+
+  /** Kernel, size, padding of a window. */
+  #window(layer: Pick<MaxPool, 'size' | 'strides' | 'inputs'> & { padding: Padding }): Attributes {
+    const [, height, width] = this.#shapes.get(layer.inputs[0]!)! as readonly [number, number, number]; // prettier-ignore
+    const [top, bottom] = samePads(height, layer.size[0], layer.strides[0]);
+    const [left, right] = samePads(width, layer.size[1], layer.strides[1]);
+    const pads = layer.padding === 'same' ? [top, left, bottom, right] : [0, 0, 0, 0];
+    return {
+      kernel_shape: { ints: layer.size },
+      strides: { ints: layer.strides },
+      pads: { ints: pads },
+    };
+  }
+
+  #weights(name: string, { scales }: QuantizedWeights, shape: Shape, kernel: Int8Array): string {
+    const values = this.#put(`${name}/kernel`, shape, kernel);
+    const scale = this.#put(`${name}/kernel/scale`, [scales.length], scales);
+    const zero = this.#put(`${name}/kernel/zero`, [scales.length], new Int8Array(scales.length));
+    return this.#node('DequantizeLinear', [values, scale, zero], `${name}/kernel/float`, {
+      axis: { int: 0 },
+    });
+  }
+
+  #bias(name: string, input: string, { scales, bias }: QuantizedWeights): string {
+    const unit = scales.map((scale) => scale * this.#quantized.tensors.get(input)!.scale);
+    const values = this.#put(`${name}/bias`, [bias.length], bias);
+    const scale = this.#put(`${name}/bias/scale`, [unit.length], unit);
+    const zero = this.#put(`${name}/bias/zero`, [unit.length], new Int32Array(unit.length));
+    return this.#node('DequantizeLinear', [values, scale, zero], `${name}/bias/float`, {
+      axis: { int: 0 },
+    });
+  }
+
+  /** A tensor's own quantise/dequantise pair behind the float value that a layer made. */
+  #pair(name: string, value: string, order: 'nchw' | 'nhwc'): string {
+    const params = this.#quantized.tensors.get(name)!;
+    const key = `${name}@${order}`;
+    if (!this.initializers.some((tensor) => tensor.name === `${name}/scale`)) {
+      this.#put(`${name}/scale`, [], Float32Array.of(params.scale));
+      this.#put(`${name}/zero`, [], Uint8Array.of(params.zeroPoint));
+    }
+    const how = [`${name}/scale`, `${name}/zero`];
+    const stored = this.#node('QuantizeLinear', [value, ...how], `${key}/bytes`);
+    const read = this.#node('DequantizeLinear', [stored, ...how], key);
+    this.#values.set(key, read);
+    return read;
+  }
+
+  #get(name: string, order: 'nchw' | 'nhwc'): string {
+    const found = this.#values.get(`${name}@${order}`);
+    if (found !== undefined) return found;
+    const other = this.#values.get(`${name}@${order === 'nchw' ? 'nhwc' : 'nchw'}`)!;
+    if (this.#shapes.get(name)!.length !== 4) return other;
+    const perm = { ints: order === 'nchw' ? TO_NCHW : TO_NHWC };
+    const turned = this.#node('Transpose', [other], `${name}/${order}`, { perm });
+    return this.#pair(name, turned, order);
+  }
+
+  #node(op: string, inputs: readonly string[], output: string, attributes: Attributes = {}) {
+    this.nodes.push({ op, inputs, outputs: [output], attributes });
+    return output;
+  }
+
+  #put(name: string, shape: Shape, data: OnnxData): string {
+    this.initializers.push({ name, shape, data });
+    return name;
+  }
+}
+
+/** [places, in, out] → [out, in, places]: a graph's kernel in ONNX's order. */
+function turn(kernel: Int8Array, outputs: number, inputs: number, places: number): Int8Array {
+  const out = new Int8Array(kernel.length);
+  for (let i = 0; i < kernel.length; i++) {
+    const output = i % outputs;
+    const input = Math.floor(i / outputs) % inputs;
+    const place = Math.floor(i / (outputs * inputs));
+    out[(output * inputs + input) * places + place] = kernel[i]!;
+  }
+  return out;
+}
