@@ -2,45 +2,16 @@ import type { CameraCalibration } from '../../calibration/rig.js';
 import { apply, IDENTITY3, type Mat3 } from '../../core/geometry.js';
 import type { Head } from '../../core/types.js';
 import { projectVertices } from './camera.js';
-import { EYE_SIDE, paintEye } from './eye.js';
 import { SKIN_VERTICES, type HeadModel } from './head-model.js';
 import { lightVertices, type Environment } from './light.js';
-import { fitHair, type HairStyle } from './hair.js';
-import type { Surface, Texture } from './rasterise.js';
-import { express, identityHead, vertexNormals, type ShapeWeights } from './shape.js';
-import type { Torso } from './torso.js';
-import type { Skin } from './skin.js';
+import type { Solid } from './loft.js';
+import type { Person } from './person.js';
+import type { Surface } from './rasterise.js';
+import { express, vertexNormals, type ShapeWeights } from './shape.js';
 import type { Visibility } from './visibility.js';
 
 /** Centimetres, the model's unit, in metres. */
 export const MODEL_UNIT = 0.01;
-
-/** A person to draw: a neutral head with colours. */
-export interface Person {
-  readonly id: string;
-  readonly head: Float32Array;
-  readonly skin: Skin;
-  readonly eye: Texture;
-  readonly albedo: Float32Array;
-  readonly uv: Float32Array;
-  readonly blend: Float32Array;
-  /** 0.05–0.35: how much the lashes hide. */
-  readonly lashes: number;
-  readonly hair?: {
-    readonly style: HairStyle;
-    readonly positions: Float32Array;
-    readonly uv: Float32Array;
-    readonly strands: Texture;
-  };
-  readonly torso: Torso;
-}
-
-/** How a person looks beyond shape and skin. */
-export interface Looks {
-  readonly lashes: number;
-  readonly hair?: { readonly style: HairStyle; readonly strands: Texture };
-  readonly torso: Torso;
-}
 
 /** A person at one moment, lit: ready to be seen from any side. */
 export interface LitHead {
@@ -48,15 +19,15 @@ export interface LitHead {
   readonly positions: Float32Array;
   readonly light: Float32Array;
   readonly hairLight?: Float32Array;
-  readonly torsoPositions: Float32Array;
-  readonly torsoLight: Float32Array;
+  readonly worn: readonly LitSolid[];
 }
 
-const TEETH = [0.6, 0.55, 0.46] as const;
-const GUMS = [0.33, 0.1, 0.09] as const;
-const SOCKET = [0.12, 0.03, 0.025] as const;
-const LASHES = [0.02, 0.015, 0.012] as const;
-const EYE_SOCKET_START = 13_294;
+interface LitSolid {
+  readonly solid: Solid;
+  readonly positions: Float32Array;
+  readonly light: Float32Array;
+}
+
 const TEETH_START = 17_039;
 
 /** Parts that are drawn lit. */
@@ -68,70 +39,6 @@ const OUTSIDE: readonly (readonly [number, number])[] = [
   [23_021, 23_791],
 ];
 const MOUTH: readonly [number, number] = [14_062, 21_451];
-
-/** Gives an identity a skin. */
-export function makePerson(
-  model: HeadModel,
-  id: string,
-  skin: Skin,
-  identity: readonly number[],
-  { lashes, hair, torso }: Looks,
-): Person {
-  const count = model.vertexCount;
-  const albedo = new Float32Array(count * 3);
-  albedo.set(skin.albedo);
-  for (let v = SKIN_VERTICES; v < EYE_SOCKET_START; v++) albedo.set(SOCKET, 3 * v);
-  for (let v = EYE_SOCKET_START; v < 14_062; v++) albedo.set([0.25, 0.11, 0.08], 3 * v);
-  paint(model, albedo, 'M_GumsTongue', GUMS);
-  paint(model, albedo, 'M_Teeth', TEETH);
-  paint(model, albedo, 'M_EyeLashes', LASHES);
-  dress(model, albedo, torso);
-  const uv = new Float32Array(count * 2);
-  for (let i = 0; i < uv.length; i++) uv[i] = model.uv[i]! * EYE_SIDE - 0.5;
-  uv.set(skin.uv);
-  const blend = new Float32Array(count);
-  blend.set(skin.blend);
-  for (const v of clothed(model)) blend[v] = 0;
-  const eye = paintEye(skin.iris);
-  const head = identityHead(model, identity);
-  const person = { id, head, skin, eye, albedo, uv, blend, lashes, torso };
-  if (hair === undefined) return person;
-  const positions = fitHair(model, hair.style, head);
-  const { style, strands } = hair;
-  for (let v = 0; v < SKIN_VERTICES; v++) {
-    // Under a wig the scalp takes the hair's colour.
-    const covered = model.neutral[3 * v + 1]! > 4 && model.neutral[3 * v + 2]! < 4.5;
-    if (!covered || Math.abs(model.neutral[3 * v]!) > 8) continue;
-    albedo.set(strands.data.subarray(0, 3), 3 * v);
-    blend[v] = 0;
-  }
-  const hairUv = style.uv.map((value) => value * (strands.width - 1));
-  return { ...person, hair: { style, positions, uv: hairUv, strands } };
-}
-
-/** The model's bust ends in shoulders: what lies outside a collar is clothed like the torso. */
-function clothed(model: HeadModel): number[] {
-  const { neutral } = model;
-  return Array.from({ length: SKIN_VERTICES }, (_, v) => v).filter((v) => {
-    const [x, y, z] = [neutral[3 * v]!, neutral[3 * v + 1]!, neutral[3 * v + 2]!];
-    return (
-      y < -7.5 && Math.hypot(x * 0.92, z + 0.5) > 6 + Math.max(0, z) * 0.45 && (z < 5 || y < -15)
-    );
-  });
-}
-
-function dress(model: HeadModel, albedo: Float32Array, torso: Torso): void {
-  for (const v of clothed(model)) albedo.set(torso.color, 3 * v);
-}
-
-function paint(
-  model: HeadModel,
-  albedo: Float32Array,
-  part: string,
-  color: readonly [number, number, number],
-): void {
-  for (const v of model.parts.get(part) ?? []) albedo.set(color, 3 * v);
-}
 
 /**
  * Moves a person's face and lights it.
@@ -149,8 +56,6 @@ export function lightHead(
 ): LitHead {
   const positions = express(model, person.head, weights);
   bendNeck(positions, neck, SKIN_VERTICES);
-  const torsoPositions = Float32Array.from(person.torso.positions);
-  bendNeck(torsoPositions, neck, torsoPositions.length / 3);
   const normals = vertexNormals(
     positions,
     DRAWN.map((name) => model.parts.get(name) ?? new Uint32Array()),
@@ -163,18 +68,24 @@ export function lightHead(
     for (let k = 0; k < 3; k++) light[3 * v + k]! *= gain[v]!;
   }
   if (opening > 0.02) lightMouth(model, light, opening);
-  const torso = person.torso;
-  const torsoNormals = vertexNormals(torsoPositions, [torso.triangles]);
-  const torsoLight = lightVertices(environment, rotation, torsoNormals, undefined);
-  if (person.hair === undefined) return { person, positions, torsoPositions, light, torsoLight };
+  const { torso, glasses, hair } = person;
+  const worn = [lightSolid(torso, environment, rotation, neck)];
+  if (glasses !== undefined) worn.push(lightSolid(glasses, environment, rotation, IDENTITY3));
+  if (hair === undefined) return { person, positions, light, worn };
   return {
     person,
     positions,
-    torsoPositions,
     light,
-    torsoLight,
-    hairLight: lightHair(person.hair, light, environment, rotation),
+    worn,
+    hairLight: lightHair(hair, light, environment, rotation),
   };
+}
+
+function lightSolid(solid: Solid, environment: Environment, rotation: Mat3, neck: Mat3): LitSolid {
+  const positions = Float32Array.from(solid.positions);
+  bendNeck(positions, neck, positions.length / 3);
+  const normals = vertexNormals(positions, [solid.triangles]);
+  return { solid, positions, light: lightVertices(environment, rotation, normals, undefined) };
 }
 
 const NECK_CM = [0, -5.5, -1.5] as const;
@@ -247,7 +158,7 @@ function mouthOpening(weights: ShapeWeights): number {
 /** The head's surfaces as one camera sees them. */
 export function headSurfaces(
   model: HeadModel,
-  { person, positions, torsoPositions, light, hairLight, torsoLight }: LitHead,
+  { person, positions, light, hairLight, worn }: LitHead,
   place: Head,
   camera: CameraCalibration,
   samplesPerPixel: number,
@@ -259,7 +170,7 @@ export function headSurfaces(
   const skinTexture = { image: skin.photo, uv, blend };
   const eyeTexture = { image: eye, uv };
   const extra: Surface[] = [];
-  const { hair, torso } = person;
+  const { hair } = person;
   if (hair !== undefined && hairLight !== undefined) {
     extra.push({
       triangles: hair.style.triangles,
@@ -270,14 +181,15 @@ export function headSurfaces(
       twoSided: true,
     });
   }
-  const cloth = torsoPositions.map((_, i) => torso.color[i % 3] ?? 0);
-  extra.push({
-    triangles: torso.triangles,
-    screen: projectVertices(camera, place, torsoPositions, MODEL_UNIT, samplesPerPixel),
-    light: torsoLight,
-    albedo: cloth,
-    twoSided: true,
-  });
+  for (const { solid, positions: placed, light: lit } of worn) {
+    extra.push({
+      triangles: solid.triangles,
+      screen: projectVertices(camera, place, placed, MODEL_UNIT, samplesPerPixel),
+      light: lit,
+      albedo: placed.map((_, i) => solid.color[i % 3] ?? 0),
+      twoSided: true,
+    });
+  }
   return [
     ...extra,
     { ...base, triangles: part('M_Face'), texture: skinTexture },

@@ -2,9 +2,11 @@ import { join } from 'node:path';
 import { ClmexError } from '../../core/errors.js';
 import type { Split } from '../dataset/shard.js';
 import { paintHair, randomHairColor, readHair, type HairStyle } from './hair.js';
-import { makePerson, type Person } from './head.js';
+import { makeGlasses } from './glasses.js';
+import { makePerson, type Person } from './person.js';
 import { readHeadModel, type HeadModel } from './head-model.js';
 import { hashText, Random } from './random.js';
+import { identityHead } from './shape.js';
 import { readPortraitLandmarks, readSkin, type Skin } from './skin.js';
 import { makeTorso } from './torso.js';
 import { computeVisibility, type Visibility } from './visibility.js';
@@ -81,10 +83,17 @@ export class Studio {
     const style = this.hair.length > 0 && random.chance(0.8) ? random.pick(this.hair) : undefined;
     const other = randomHairColor(random);
     const color = random.chance(0.75) ? (skin.hairTone ?? other) : other;
+    const lashes = random.uniform(0.05, 0.35);
+    const torso = makeTorso(random);
+    const strands = paintHair(random, color);
+    const glasses = random.chance(0.16)
+      ? { glasses: makeGlasses(identityHead(this.model, identity), random) }
+      : {};
     return makePerson(this.model, id, skin, identity, {
-      lashes: random.uniform(0.05, 0.35),
-      torso: makeTorso(random),
-      ...(style === undefined ? {} : { hair: { style, strands: paintHair(random, color) } }),
+      lashes,
+      torso,
+      ...glasses,
+      ...(style === undefined ? {} : { hair: { style, strands } }),
     });
   }
 

@@ -1,7 +1,8 @@
 import type { CameraCalibration, RigCalibration } from '../../calibration/rig.js';
 import { add, apply, scale } from '../../core/geometry.js';
 import type { ExpressionLabel, Head } from '../../core/types.js';
-import { headSurfaces, lightHead, MODEL_UNIT, type LitHead, type Person } from './head.js';
+import { headSurfaces, lightHead, MODEL_UNIT, type LitHead } from './head.js';
+import type { Person } from './person.js';
 import type { Environment } from './light.js';
 import { CANONICAL_ORIGIN } from './mesh468.js';
 import type { Studio } from './people.js';

@@ -1,11 +1,5 @@
+import { circle, loft, type Solid } from './loft.js';
 import type { Random } from './random.js';
-
-/** Shoulders and chest below the head model's bust, in head axes and centimetres. */
-export interface Torso {
-  readonly positions: Float32Array;
-  readonly triangles: Uint32Array;
-  readonly color: readonly [number, number, number];
-}
 
 /** Rings from neck to waist: height, half width, half depth, how far back. */
 const RINGS: readonly (readonly [number, number, number, number])[] = [
@@ -19,7 +13,6 @@ const RINGS: readonly (readonly [number, number, number, number])[] = [
   [-42, 20.5, 12.4, -0.6],
   [-60, 19, 12, -0.6],
 ];
-const SEGMENTS = 40;
 
 /** Rings of an arm from inside the shoulder down: outwards, height, forwards, radius. */
 const ARM: readonly (readonly [number, number, number, number])[] = [
@@ -32,8 +25,8 @@ const ARM: readonly (readonly [number, number, number, number])[] = [
   [22.5, -56, 6, 4],
 ];
 
-/** A clothed upper body: a loft of flattened ellipses with two lofts for the arms. */
-export function makeTorso(random: Random): Torso {
+/** A clothed upper body below the head model's bust: a loft of flattened ellipses with two lofts for the arms. */
+export function makeTorso(random: Random): Solid {
   const width = random.uniform(0.9, 1.12);
   const positions: number[] = [];
   const triangles: number[] = [];
@@ -61,27 +54,4 @@ export function makeTorso(random: Random): Torso {
     triangles: Uint32Array.from(triangles),
     color: [color[0]!, color[1]!, color[2]!],
   };
-}
-
-type Point = readonly [number, number, number];
-
-function circle(point: (sine: number, cosine: number) => Point): Point[] {
-  return Array.from({ length: SEGMENTS }, (_, s) => {
-    const angle = (2 * Math.PI * s) / SEGMENTS;
-    return point(Math.sin(angle), Math.cos(angle));
-  });
-}
-
-/** Joins rings, from the uppermost down, by triangles that face outwards. */
-function loft(rings: readonly Point[][], positions: number[], triangles: number[]): void {
-  const first = positions.length / 3;
-  rings.forEach((ring, i) => {
-    for (const point of ring) positions.push(...point);
-    if (i === 0) return;
-    for (let s = 0; s < SEGMENTS; s++) {
-      const above = first + (i - 1) * SEGMENTS;
-      const [a, b] = [above + s, above + ((s + 1) % SEGMENTS)];
-      triangles.push(a, a + SEGMENTS, b, b, a + SEGMENTS, b + SEGMENTS);
-    }
-  });
 }

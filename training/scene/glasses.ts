@@ -1,0 +1,84 @@
+import { cross, normalize } from '../../core/geometry.js';
+import { loft, type Point, type Solid } from './loft.js';
+import type { Random } from './random.js';
+
+/** Outer and inner eye corners of the model, the person's right and left eye. */
+const EYES = [
+  [1507, 1528],
+  [3721, 3742],
+] as const;
+const NOSE_BRIDGE = 978;
+const SECTION = 6;
+
+/** Frames of a random shape that sit before this head's eyes, with temples to the ears. */
+export function makeGlasses(head: Float32Array, random: Random): Solid {
+  const positions: number[] = [];
+  const triangles: number[] = [];
+  const [halfWidth, halfHeight] = [random.uniform(2.2, 2.8), random.uniform(1.5, 2.2)];
+  const square = random.uniform(0.55, 1);
+  const wire = random.uniform(0.09, 0.28);
+  const tones = [0.01, 0.01, 0.03, 0.12, 0.3];
+  const tone = random.pick(tones);
+  const tint = random.uniform(0, 0.5);
+  for (const [outer, inner] of EYES) {
+    const side = Math.sign(head[3 * outer]!);
+    const middle = [0, 1, 2].map((k) => (head[3 * outer + k]! + head[3 * inner + k]!) / 2);
+    const centre: Point = [
+      middle[0]!,
+      middle[1]! - 0.2,
+      Math.max(middle[2]!, head[3 * NOSE_BRIDGE + 2]! - 1) + 1.1,
+    ];
+    const bend = (value: number): number => Math.sign(value) * Math.abs(value) ** square;
+    const rim = Array.from({ length: 29 }, (_, i): Point => {
+      const angle = (2 * Math.PI * i) / 28;
+      const x = bend(Math.cos(angle)) * halfWidth;
+      // Frames follow the face backwards towards the temples.
+      const back = 0.06 * Math.max(0, x * side) ** 2;
+      return [centre[0] + x, centre[1] + bend(Math.sin(angle)) * halfHeight, centre[2] - back];
+    });
+    tube(rim, wire, positions, triangles);
+    const hinge: Point = [
+      centre[0] + side * halfWidth,
+      centre[1] + 0.5,
+      centre[2] - 0.06 * halfWidth ** 2,
+    ];
+    const ear: Point = [side * Math.max(7.6, Math.abs(hinge[0]) + 1), hinge[1] + 0.2, 0.5];
+    tube([hinge, [ear[0], (hinge[1] + ear[1]) / 2, 6.5], ear], wire, positions, triangles);
+    const nose: Point = [0, centre[1] + 0.7, centre[2] + 0.25];
+    tube(
+      [[centre[0] - side * halfWidth, centre[1] + 0.3, centre[2]], nose],
+      wire,
+      positions,
+      triangles,
+    );
+  }
+  return {
+    positions: Float32Array.from(positions),
+    triangles: Uint32Array.from(triangles),
+    color: [tone, tone * (1 - tint), tone * (1 - tint)],
+  };
+}
+
+/** A wire of round section along a line of points. */
+function tube(
+  line: readonly Point[],
+  radius: number,
+  positions: number[],
+  triangles: number[],
+): void {
+  const rings = line.map(([x, y, z], i) => {
+    const [a, b] = [line[Math.max(0, i - 1)]!, line[Math.min(line.length - 1, i + 1)]!];
+    const along = [b[0] - a[0], b[1] - a[1], b[2] - a[2]] as const;
+    const length = Math.hypot(...along) || 1;
+    // Two directions square to the wire, from whichever axis it follows least.
+    const pick = Math.abs(along[2]) > 0.8 * length ? ([0, 1, 0] as const) : ([0, 0, 1] as const);
+    const u = normalize(cross(along, pick));
+    const v = normalize(cross(along, u));
+    return Array.from({ length: SECTION }, (_, s): Point => {
+      const angle = (2 * Math.PI * s) / SECTION;
+      const [c, d] = [radius * Math.cos(angle), radius * Math.sin(angle)];
+      return [x + c * u[0] + d * v[0], y + c * u[1] + d * v[1], z + c * u[2] + d * v[2]];
+    });
+  });
+  loft(rings, positions, triangles);
+}
