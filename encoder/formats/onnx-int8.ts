@@ -22,16 +22,14 @@ export function writeOnnxInt8(quantized: QuantizedGraph): Uint8Array {
   const { graph } = quantized;
   for (const { name, shape } of graph.inputs) writer.input(name, shape);
   for (const layer of graph.layers) writer.layer(layer);
+  for (const { name } of graph.outputs) writer.output(name);
   const free = (shape: Shape): (number | string)[] => ['batch', ...shape.slice(1)];
   return encodeOnnx({
     name: `${graph.name}-int8`,
     nodes: writer.nodes,
     initializers: writer.initializers,
     inputs: graph.inputs.map(({ name, shape }) => ({ name, shape: free(shape) })),
-    outputs: graph.outputs.map(({ name, shape }) => ({
-      name: writer.output(name),
-      shape: free(shape),
-    })),
+    outputs: graph.outputs.map(({ name, shape }) => ({ name, shape: free(shape) })),
   });
 }
 
@@ -61,10 +59,8 @@ class Int8Writer {
     this.#pair(name, this.#node('Reshape', [value, dims], `${name}/turned`), 'nchw');
   }
 
-  output(name: string): string {
-    if (this.#quantized.tensors.has(name))
-      this.#node('Identity', [this.#get(name, 'nhwc')], `${name}/out`);
-    return this.#quantized.tensors.has(name) ? `${name}/out` : name;
+  output(name: string): void {
+    if (this.#quantized.tensors.has(name)) this.#node('Identity', [this.#get(name, 'nhwc')], name);
   }
 
   layer(layer: Layer): void {
