@@ -72,6 +72,14 @@ export async function loadFaceModels(options: FaceModelOptions): Promise<FaceMod
   }
 }
 
+/** The bytes of the models that come with the packages, for measurements. */
+export async function packagedModels(): Promise<Readonly<Record<Range | 'mesh', Uint8Array>>> {
+  const detector = (range: Range): Promise<Uint8Array> =>
+    packageFile('face_detection', DETECTORS[range].file);
+  const { mesh } = await packedFiles();
+  return { short: await detector('short'), full: await detector('full'), mesh };
+}
+
 interface LandmarkFiles {
   readonly mesh: Uint8Array;
   readonly geometry: Uint8Array;
