@@ -6,7 +6,7 @@ import { openCamera, Timeline, type Camera } from '../runtime/camera/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { RecordingWriter } from '../runtime/recording/index.js';
 import { rigOf } from '../runtime/rig.js';
-import { FrameTimer } from '../runtime/sync/index.js';
+import { FrameTimer, type SyncConfig } from '../runtime/sync/index.js';
 import { readConfig } from '../runtime/index.js';
 import { integer, printResult, progress } from './output.js';
 
@@ -44,7 +44,7 @@ async function run({ config: path, out, seconds, quality, json }: Options): Prom
     for (const camera of config.cameras) cameras.push(await openCamera(camera, context));
     writer = await RecordingWriter.create(out, { rig });
     const startedMs = systemClock.nowMs();
-    const recorder = new Recorder(writer, quality);
+    const recorder = new Recorder(writer, quality, config.sync);
     const failures = await Promise.all(cameras.map((camera) => recorder.drain(camera)));
     await writer.close();
     report({ out, json, cameras, writer, failures, ranMs: systemClock.nowMs() - startedMs });
@@ -63,12 +63,13 @@ async function closeAll(cameras: readonly Camera[]): Promise<void> {
 class Recorder {
   readonly #writer: RecordingWriter;
   readonly #quality: number;
-  readonly #timer = new FrameTimer();
+  readonly #timer: FrameTimer;
   #saidMs = -Infinity;
 
-  constructor(writer: RecordingWriter, quality: number) {
+  constructor(writer: RecordingWriter, quality: number, sync: SyncConfig) {
     this.#writer = writer;
     this.#quality = quality;
+    this.#timer = new FrameTimer(sync);
   }
 
   /**

@@ -14,7 +14,7 @@ const AGREEMENT_MS = 400;
 /** Standard deviation of the offset that the first points give. */
 const FIRST_DEVIATION_MS = 20;
 /** An interval this far from a whole number of periods may hide a small step. */
-const IRREGULAR_MS = 4;
+const IRREGULAR_MS = 8;
 const SMALL_STEP_FRAMES = 20;
 
 export type Observation =
@@ -137,7 +137,7 @@ export class CameraClock {
     if (periodMs > 0 && this.#watch === undefined) {
       const interval = x - this.#lastX;
       const odd = Math.max(1, Math.round(interval / periodMs)) * periodMs - interval;
-      if (odd > Math.max(IRREGULAR_MS, periodMs / 8))
+      if (odd > Math.max(IRREGULAR_MS, periodMs / 4))
         this.#watch = { odd, frames: 0, least: Infinity };
     }
     const watch = this.#watch;

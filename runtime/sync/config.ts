@@ -1,5 +1,7 @@
 import { z } from 'zod';
 
+const LEAST_DELAY_MS = 5;
+
 export const syncSchema = z.strictObject({
   rateHz: z
     .union([z.literal('auto'), z.number().min(0.1).max(240)])
@@ -22,13 +24,18 @@ export const syncSchema = z.strictObject({
     .default('partial')
     .describe('partial: sets leave with the cameras they have; complete: only whole ones leave'),
   leastDelayMs: z
-    .number()
-    .min(0)
-    .max(1000)
-    .default(5)
+    .union([z.number().min(0).max(1000), z.record(z.string(), z.number().min(0).max(1000))])
+    .default(LEAST_DELAY_MS)
     .describe(
-      'What the fastest frame takes from exposure to arrival; no clock can tell it from an offset',
+      'What the fastest frame takes from exposure to arrival, of all cameras or by camera id: no clock can tell it from an offset',
     ),
 });
 
 export type SyncConfig = z.infer<typeof syncSchema>;
+
+/** The assumed least delay of one camera. */
+export function leastDelayOf({ leastDelayMs }: SyncConfig, cameraId: string): number {
+  return typeof leastDelayMs === 'number'
+    ? leastDelayMs
+    : (leastDelayMs[cameraId] ?? LEAST_DELAY_MS);
+}

@@ -41,6 +41,8 @@ export class Lane {
   /** Capture time of the newest frame, on the runtime's clock; later ones come after it. */
   lastCapturedMs = -Infinity;
   lastArrivedMs = -Infinity;
+  /** Capture time of the frame that the last set took; Infinity where it took none. */
+  servedMs = Infinity;
   stampSource: StampSource | undefined;
   /** Where in the tick's period the camera captures, −½ to ½ period; NaN until known. */
   phaseMs = NaN;
@@ -107,7 +109,8 @@ export class Lane {
     this.lastCapturedMs = capturedMs;
     this.#lateStreak = raw.arrivedAtMs - capturedMs > maxWaitMs ? this.#lateStreak + 1 : 0;
     if (capturedMs < closedMs) {
-      this.drop(raw, 'late');
+      // A set that took a frame of this camera lacks nothing: this one is merely one more.
+      this.drop(raw, capturedMs > this.servedMs ? 'superseded' : 'late');
       return;
     }
     this.held.push({ raw, capturedMs, settled: false });

@@ -1,5 +1,5 @@
 import type { DropReason, Frame, FrameSet, MissingReason, RawFrame } from '../../core/types.js';
-import { syncSchema, type SyncConfig } from './config.js';
+import { leastDelayOf, syncSchema, type SyncConfig } from './config.js';
 import { frameSet } from './frame-set.js';
 import { Lane, type Held } from './lane.js';
 import { Ticker, wrap } from './ticker.js';
@@ -29,7 +29,7 @@ const SILENT_WAITS = 2;
 const SOONEST = 0.75;
 const PHASE_SHARE = 0.2;
 /** `rateHz: auto`: cameras slower than this share of the fastest do not slow the others down. */
-const SLOWEST_SHARE = 0.45;
+const SLOWEST_SHARE = 0.19;
 
 /** What one camera has to offer for a tick. */
 type Offer =
@@ -58,7 +58,7 @@ export class SyncStage {
 
   constructor({ cameraIds, ...config }: SyncOptions) {
     this.#config = syncSchema.parse(config);
-    this.#lanes = cameraIds.map((id) => new Lane(id, this.#config.leastDelayMs));
+    this.#lanes = cameraIds.map((id) => new Lane(id, leastDelayOf(this.#config, id)));
     this.#byId = new Map(this.#lanes.map((lane) => [lane.cameraId, lane]));
   }
 
@@ -250,6 +250,7 @@ export class SyncStage {
     const missing = new Map<string, MissingReason>();
     for (const [i, lane] of this.#lanes.entries()) {
       const offer = offers[i]!;
+      lane.servedMs = offer.kind === 'frame' ? offer.held.capturedMs : Infinity;
       if (offer.kind === 'frame') frames.set(lane.cameraId, this.#take(lane, offer.held));
       else missing.set(lane.cameraId, offer.kind === 'none' ? offer.reason : 'late');
     }
