@@ -5,7 +5,7 @@
 
 /** Shape of the crop. All lengths are crop pixels. */
 export interface CropSpec {
-  /** Side of the square. */
+  /** Side of the square, 1024 at most. */
   readonly size: number;
   /** Distance between the eyes' centres of an average frontal face. */
   readonly eyeDistancePx: number;
@@ -120,37 +120,43 @@ export function alignedCrop(
   const ix = a / square;
   const iy = -b / square;
   const taps = Math.min(MOST_TAPS, Math.max(1, Math.ceil(Math.hypot(ix, iy) - 0.01)));
-  for (let v = 0; v < spec.size; v++) {
-    for (let u = 0; u < spec.size; u++) {
-      let sum = 0;
-      for (let j = 0; j < taps; j++) {
-        const dv = v + (j + 0.5) / taps - ty;
-        for (let i = 0; i < taps; i++) {
-          const du = u + (i + 0.5) / taps - tx;
-          sum += grey(pixels, width, height, ix * du - iy * dv - 0.5, iy * du + ix * dv - 0.5);
-        }
-      }
-      out[v * spec.size + u] = sum / (taps * taps) + 0.5;
+  const { size } = spec;
+  const [stepX, stepY] = [ix / taps, iy / taps];
+  const share = 1 / (taps * taps);
+  for (let v = 0; v < size; v++) {
+    sums.fill(0, 0, size);
+    for (let j = 0; j < taps; j++) {
+      const dv = v + (j + 0.5) / taps - ty;
+      const du = 0.5 / taps - tx;
+      let x = ix * du - iy * dv - 0.5;
+      let y = iy * du + ix * dv - 0.5;
+      for (let k = 0; k < size * taps; k++, x += stepX, y += stepY)
+        sums[(k / taps) | 0]! += grey(pixels, width, height, x, y);
     }
+    for (let u = 0; u < size; u++) out[v * size + u] = sums[u]! * share + 0.5;
   }
 }
 
-/** Bilinear luma at a place given in pixel indices. */
+/** One line of the crop; larger crops than this are not made. */
+const sums = new Float64Array(1024);
+
+/** Bilinear luma at a place given in pixel indices; the border repeats. */
 function grey(pixels: Uint8Array, width: number, height: number, x: number, y: number): number {
-  const cx = Math.min(width - 1, Math.max(0, x));
-  const cy = Math.min(height - 1, Math.max(0, y));
+  const cx = x < 0 ? 0 : x > width - 1 ? width - 1 : x;
+  const cy = y < 0 ? 0 : y > height - 1 ? height - 1 : y;
   const x0 = cx | 0;
   const y0 = cy | 0;
   const fx = cx - x0;
   const fy = cy - y0;
-  const right = x0 + 1 < width ? 3 : 0;
-  const down = y0 + 1 < height ? width * 3 : 0;
-  const at = (y0 * width + x0) * 3;
-  const top = luma(pixels, at) * (1 - fx) + luma(pixels, at + right) * fx;
-  const bottom = luma(pixels, at + down) * (1 - fx) + luma(pixels, at + down + right) * fx;
-  return top * (1 - fy) + bottom * fy;
-}
-
-function luma(pixels: Uint8Array, at: number): number {
-  return 0.299 * pixels[at]! + 0.587 * pixels[at + 1]! + 0.114 * pixels[at + 2]!;
+  const i = (y0 * width + x0) * 3;
+  const right = x0 + 1 < width ? i + 3 : i;
+  const below = y0 + 1 < height ? width * 3 : 0;
+  const w11 = fx * fy;
+  const w01 = fx - w11;
+  const w10 = fy - w11;
+  const w00 = 1 - fx - w10;
+  const red = w00 * pixels[i]! + w01 * pixels[right]! + w10 * pixels[i + below]! + w11 * pixels[right + below]!; // prettier-ignore
+  const green = w00 * pixels[i + 1]! + w01 * pixels[right + 1]! + w10 * pixels[i + below + 1]! + w11 * pixels[right + below + 1]!; // prettier-ignore
+  const blue = w00 * pixels[i + 2]! + w01 * pixels[right + 2]! + w10 * pixels[i + below + 2]! + w11 * pixels[right + below + 2]!; // prettier-ignore
+  return 0.299 * red + 0.587 * green + 0.114 * blue;
 }

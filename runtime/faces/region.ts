@@ -54,12 +54,13 @@ export interface Sampling {
  * MediaPipe's own conversion nothing is averaged where the region is larger than the input.
  */
 export function sampleRegion(
-  { width, height, pixels }: Pixels,
+  picture: Pixels,
   region: Region,
   { side, range, border }: Sampling,
   out: Float32Array,
   offset: number,
 ): void {
+  const { width, height, pixels } = picture;
   const [low, high] = range;
   const gain = (high - low) / 255;
   const [cos, sin] = [Math.cos(region.rotation), Math.sin(region.rotation)];
@@ -76,8 +77,9 @@ export function sampleRegion(
     let x = region.x - middle * ux + (v - middle) * vx;
     let y = region.y - middle * uy + (v - middle) * vy;
     for (let u = 0; u < side; u++, x += ux, y += uy, at += 3) {
-      if (x < 0 || y < 0 || x >= lastX || y >= lastY) {
-        sampleAtBorder(pixels, width, height, x, y, repeat, gain, low, out, at);
+      if (!(x >= 0 && y >= 0 && x < lastX && y < lastY)) {
+        if (!repeat && (x <= -1 || y <= -1 || x >= width || y >= height)) out.fill(low, at, at + 3);
+        else sampleAtBorder(picture, x, y, repeat, gain, low, out, at);
         continue;
       }
       const x0 = x | 0;
@@ -97,10 +99,9 @@ export function sampleRegion(
   }
 }
 
+/** A sample of which some of the four pixels lie outside. */
 function sampleAtBorder(
-  pixels: Uint8Array,
-  width: number,
-  height: number,
+  { width, height, pixels }: Pixels,
   x: number,
   y: number,
   repeat: boolean,
@@ -111,17 +112,17 @@ function sampleAtBorder(
 ): void {
   const x0 = Math.floor(x);
   const y0 = Math.floor(y);
-  for (let channel = 0; channel < 3; channel++) {
-    let sum = 0;
-    for (let corner = 0; corner < 4; corner++) {
-      const [cx, cy] = [x0 + (corner & 1), y0 + (corner >> 1)];
-      const inside = cx >= 0 && cy >= 0 && cx < width && cy < height;
-      if (!inside && !repeat) continue;
-      const px = Math.min(width - 1, Math.max(0, cx));
-      const py = Math.min(height - 1, Math.max(0, cy));
-      const weight = (corner & 1 ? x - x0 : 1 - x + x0) * (corner >> 1 ? y - y0 : 1 - y + y0);
-      sum += weight * pixels[(py * width + px) * 3 + channel]!;
-    }
-    out[at + channel] = sum * gain + low;
+  out.fill(low, at, at + 3);
+  for (let corner = 0; corner < 4; corner++) {
+    const cx = x0 + (corner & 1);
+    const cy = y0 + (corner >> 1);
+    if (!repeat && !(cx >= 0 && cy >= 0 && cx < width && cy < height)) continue;
+    const px = Math.min(width - 1, Math.max(0, cx));
+    const py = Math.min(height - 1, Math.max(0, cy));
+    const weight = (corner & 1 ? x - x0 : 1 - x + x0) * (corner >> 1 ? y - y0 : 1 - y + y0) * gain;
+    const from = (py * width + px) * 3;
+    out[at]! += weight * pixels[from]!;
+    out[at + 1]! += weight * pixels[from + 1]!;
+    out[at + 2]! += weight * pixels[from + 2]!;
   }
 }
