@@ -169,9 +169,12 @@ function add(
 ): Uint8Array {
   const [from, with_, to] = [tensors.get(p)!, tensors.get(q)!, tensors.get(name)!];
   const [left, right] = [Math.fround(from.scale / to.scale), Math.fround(with_.scale / to.scale)];
+  // Ties are common where scales are alike, so the order of ONNX Runtime's fused steps matters.
+  const zeros = Math.fround(left * from.zeroPoint + Math.fround(right * with_.zeroPoint));
+  const fixed = Math.fround(to.zeroPoint - zeros);
   return a!.map((value, i) => {
-    const sum = left * (value - from.zeroPoint) + right * (b![i]! - with_.zeroPoint);
-    return clampByte(roundHalfEven(Math.fround(sum)) + to.zeroPoint);
+    const sum = Math.fround(right * b![i]! + fixed);
+    return clampByte(roundHalfEven(Math.fround(left * value + sum)));
   });
 }
 
