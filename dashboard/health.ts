@@ -5,10 +5,10 @@ import { amount, count, percent, signed } from './format.js';
 const HEADINGS = [
   ['camera', ''],
   ['fps', 'Frames a second'],
-  ['clock offset', 'Camera’s clock minus the runtime’s'],
+  ['clock', 'Camera’s clock against the median of the rig’s'],
   ['drift', 'How fast the offset grows'],
   ['uncertainty', 'Half width of the 95 % interval of a capture time'],
-  ['faces', 'Faces found, and a frame on average'],
+  ['faces', 'Faces found a frame of this camera, on average over the sets it was in'],
   ['frames dropped', 'Frames that never became part of a set, by reason'],
   ['sets missed', 'Sets that closed without this camera, by reason'],
 ] as const;
@@ -26,19 +26,28 @@ export class Health {
   }
 
   show(status: RuntimeStatus): void {
-    this.#cameras.replaceChildren(cameraTable(status.cameras));
+    this.#cameras.replaceChildren(cameraTable(status));
     this.#sets.replaceChildren(...frameSets(status));
     this.#stages.replaceChildren(...stages(status.stagesMs));
   }
 }
 
-function cameraTable(cameras: readonly CameraStatus[]): HTMLElement {
+function cameraTable({ cameras, frameSets }: RuntimeStatus): HTMLElement {
+  // Clocks count from anywhere: what matters is how the cameras differ.
+  const offsets = cameras.flatMap(({ offsetMs }) => offsetMs ?? []).sort((a, b) => a - b);
+  const median = offsets[offsets.length >> 1] ?? 0;
   const head = html('tr', {}, ...HEADINGS.map(([text, title]) => html('th', { text, title })));
-  return html('table', {}, html('thead', {}, head), html('tbody', {}, ...cameras.map(cameraRow)));
+  return html(
+    'table',
+    {},
+    html('thead', {}, head),
+    html('tbody', {}, ...cameras.map((camera) => cameraRow(camera, median, frameSets.total))),
+  );
 }
 
-function cameraRow(camera: CameraStatus): HTMLElement {
-  const { cameraId, state, detail, fps, frames, faces, offsetMs, driftPpm, uncertaintyMs } = camera;
+function cameraRow(camera: CameraStatus, medianMs: number, sets: number): HTMLElement {
+  const { cameraId, state, detail, fps, faces, missing, offsetMs, driftPpm, uncertaintyMs } =
+    camera;
   const dot = html('span', {
     class: 'state',
     title: detail ?? state,
@@ -46,13 +55,16 @@ function cameraRow(camera: CameraStatus): HTMLElement {
   });
   const name = html('td', {}, dot, html('b', { text: cameraId }));
   if (state !== 'live') name.append(html('small', { text: detail ?? state }));
-  const perFrame = frames > 0 ? ` · ${(faces / frames).toFixed(1)}` : '';
+  const seen = sets - Object.values(missing).reduce((sum, n) => sum + n, 0);
+  const clock = offsetMs === undefined ? undefined : offsetMs - medianMs;
   const cells = [
     fps.toFixed(1),
-    signed(offsetMs, 1, 'ms'),
+    clock !== undefined && Math.abs(clock) >= 10_000
+      ? signed(clock / 1000, 1, 's')
+      : signed(clock, 1, 'ms'),
     signed(driftPpm, 0, 'ppm'),
     uncertaintyMs === undefined ? '–' : `± ${amount(uncertaintyMs, 1, 'ms')}`,
-    `${count(faces)}${perFrame}`,
+    seen > 0 ? (faces / seen).toFixed(1) : '–',
   ];
   return html(
     'tr',
@@ -60,7 +72,7 @@ function cameraRow(camera: CameraStatus): HTMLElement {
     name,
     ...cells.map((text) => html('td', { class: 'number', text })),
     html('td', {}, chips(camera.drops, 'drop')),
-    html('td', {}, chips(camera.missing, 'miss')),
+    html('td', {}, chips(missing, 'miss')),
   );
 }
 

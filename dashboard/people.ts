@@ -23,9 +23,10 @@ export class People {
     this.clear();
     client.on('subject', ({ kind, subject }) => {
       if (kind === 'left') this.#remove(subject.subjectId);
+      else this.#showLatest(client, subject.subjectId);
     });
     client.on('scores', (score) => this.#cardOf(client, score.subjectId)?.show(score));
-    for (const score of client.latest.values()) this.#cardOf(client, score.subjectId)?.show(score);
+    for (const subjectId of client.latest.keys()) this.#showLatest(client, subjectId);
   }
 
   clear(): void {
@@ -35,6 +36,13 @@ export class People {
 
   draw(): void {
     for (const card of this.#cards.values()) card.draw();
+  }
+
+  /** Somebody's first score may come before the word that they are there. */
+  #showLatest(client: Client, subjectId: string): void {
+    const score = client.latest.get(subjectId);
+    if (score !== undefined && !this.#cards.has(subjectId))
+      this.#cardOf(client, subjectId)?.show(score);
   }
 
   #cardOf(client: Client, subjectId: string): PersonCard | undefined {

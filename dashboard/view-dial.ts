@@ -2,6 +2,8 @@ import type { ViewWeight } from '../core/types.js';
 import { html, setText, svg } from './dom.js';
 import { degrees, percent } from './format.js';
 
+/** One set without this camera is no news. */
+const BLINK_MS = 800;
 const RADIUS = 20;
 const ROUND = 2 * Math.PI * RADIUS;
 
@@ -20,6 +22,7 @@ export class ViewDial {
   );
   readonly #yaw = html('span', { class: 'yaw' });
   readonly #weight = html('span', { class: 'weight' });
+  #seenAtMs = -Infinity;
 
   constructor(cameraId: string, colour: string) {
     this.#share.style.stroke = colour;
@@ -44,6 +47,8 @@ export class ViewDial {
 
   /** `undefined`: this camera does not see the person now. */
   show(view: ViewWeight | undefined): void {
+    if (view !== undefined) this.#seenAtMs = performance.now();
+    else if (performance.now() - this.#seenAtMs < BLINK_MS) return;
     this.element.classList.toggle('unseen', view === undefined);
     const { weight = 0, yawDeg = 0, quality = 0 } = view ?? {};
     // A round cap would show even on a share of nothing.

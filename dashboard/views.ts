@@ -1,7 +1,6 @@
 import type { CameraStatus, Preview, PreviewFace } from '../core/protocol.js';
 import type { Client } from '../sdk/index.js';
 import { fitCanvas, html, setText } from './dom.js';
-import { degrees } from './format.js';
 import { personColour } from './palette.js';
 
 /** The cameras' live pictures with faces, where the runtime sends them; their names otherwise. */
@@ -55,6 +54,7 @@ class ViewTile {
     this.#state.dataset['state'] = state;
     this.#state.title = state;
     this.element.classList.toggle('lost', state !== 'live');
+    if (width > 0) this.element.style.setProperty('--shape', `${width} / ${height}`);
     setText(this.#figures, state === 'live' ? `${width}×${height} · ${fps.toFixed(1)} fps` : state);
   }
 
@@ -97,7 +97,7 @@ class ViewTile {
 
 function drawFace(
   context: CanvasRenderingContext2D,
-  { box, points, subjectId, yawDeg, quality }: PreviewFace,
+  { box, points, subjectId, quality }: PreviewFace,
   scale: number,
   expression: string | undefined,
 ): void {
@@ -110,8 +110,7 @@ function drawFace(
   context.globalAlpha = 1;
   const [x, y, w, h] = [box.x, box.y, box.width, box.height].map((v) => v * scale) as Rectangle;
   drawCorners(context, [x, y, w, h], colour);
-  const told = [subjectId ?? 'unplaced', expression, degrees(yawDeg)].filter((part) => part);
-  drawTag(context, told.join(' · '), x, Math.max(17, y - 5), colour);
+  drawTag(context, expression ?? subjectId ?? 'unplaced', x, Math.max(17, y - 5), colour);
 }
 
 type Rectangle = [x: number, y: number, width: number, height: number];

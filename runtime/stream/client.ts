@@ -88,6 +88,7 @@ export class Client {
   }
 
   sendChange(change: SubjectChange): void {
+    if (change.kind === 'left') this.#outbox.forget(change.subject.subjectId);
     if (this.#needsSnapshot || !this.wants(change.subject.subjectId)) return;
     this.#changes.push(change);
     if (this.#changes.length > MOST_CHANGES) {

@@ -45,6 +45,11 @@ export class Outbox {
     this.#flush();
   }
 
+  /** Whoever left has no score to come. */
+  forget(subjectId: string): void {
+    this.#scores.delete(subjectId);
+  }
+
   putStatus(status: RuntimeStatus): void {
     this.#put('status', 'status', status);
   }

@@ -126,6 +126,19 @@ describe('listening', () => {
     expect(client.subjects.size).toBe(0);
   });
 
+  test('whoever left at once is not followed by a late score', async () => {
+    const server = await start();
+    const client = await join(server.url);
+    const kinds: string[] = [];
+    client.on('subject', ({ kind }) => kinds.push(kind));
+    server.publishScores([scoreOf('p1', 1)]);
+    server.publishScores([scoreOf('p1', 2)]);
+    server.publishSubject({ subjectId: 'p1', state: 'left', atMs: 3 });
+    await expect.poll(() => kinds).toEqual(['appeared', 'left']);
+    await client.subscribe({});
+    expect([client.subjects.size, client.latest.size]).toEqual([0, 0]);
+  });
+
   test('a listener that was taken off hears nothing', async () => {
     const server = await start();
     const client = await join(server.url);
