@@ -26,7 +26,7 @@ export interface Trainable {
   readonly statisticSlots: readonly ParameterSlot[];
   readonly initialStatistics: Float32Array;
   /** The graph with these numbers; batch normalisation folded into kernels and biases. */
-  toGraph(parameters: Float32Array, statistics: Float32Array): Graph;
+  readonly toGraph: (parameters: Float32Array, statistics: Float32Array) => Graph;
 }
 
 export type Tensors = ReadonlyMap<string, tf.Tensor>;

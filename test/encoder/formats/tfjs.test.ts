@@ -69,47 +69,54 @@ describe('a graph as a trainable network', () => {
     );
   });
 
-  it.each(['cpu', 'wasm'] as const)(
-    'differentiates a whole network as finite differences do, on %s',
-    async (backend) => {
+  it('differentiates a whole network as finite differences do, alike on every backend', async () => {
+    const graph = buildNetwork(
+      { ...TINY_NETWORK, size: 16, widths: [2, 3], blocks: [0, 1], squeeze: 2, embedding: 4 },
+      2,
+    );
+    const { slots, initial } = trainable(graph, { batchNorm: true });
+    const [pictures, target] = [normal(4 * 16 * 16), normal(16)];
+    const loss = (tensors: ReadonlyMap<string, tf.Tensor>): tf.Scalar => {
+      const y = forward(graph, tensors, tf.tensor4d(pictures, [4, 16, 16, 1]), {
+        onStatistics: (_, value) => {
+          tf.dispose(value);
+        },
+      });
+      return tf.sum(tf.mul(y, tf.tensor2d(target, [4, 4])));
+    };
+    const valueAt = (parameters: Float32Array): number => {
+      const tensors = toTensors(slots, parameters);
+      const result = tf.tidy(() => loss(tensors).dataSync()[0]!);
+      tf.dispose([...tensors.values()]);
+      return result;
+    };
+    const gradientOn = async (backend: 'cpu' | 'wasm'): Promise<number[][]> => {
       await selectBackend(backend);
-      const graph = buildNetwork(
-        { ...TINY_NETWORK, size: 16, widths: [2, 3], blocks: [0, 1], squeeze: 2, embedding: 4 },
-        2,
-      );
-      const { slots, initial } = trainable(graph, { batchNorm: true });
-      const pictures = normal(4 * 16 * 16);
-      const target = normal(16);
-      const loss = (tensors: ReadonlyMap<string, tf.Tensor>): tf.Scalar => {
-        const y = forward(graph, tensors, tf.tensor4d(pictures, [4, 16, 16, 1]), {
-          onStatistics: (_, value) => value.dispose(),
-        });
-        return tf.sum(tf.mul(y, tf.tensor2d(target, [4, 4])));
-      };
-      const value = (parameters: Float32Array): number => {
-        const tensors = toTensors(slots, parameters);
-        const result = tf.tidy(() => loss(tensors).dataSync()[0]!);
-        tf.dispose([...tensors.values()]);
-        return result;
-      };
       const tensors = toTensors(slots, initial);
       const names = [...tensors.keys()];
-      const { grads, value: loss0 } = tf.valueAndGrads((...given: tf.Tensor[]) =>
+      const { grads, value } = tf.valueAndGrads((...given: tf.Tensor[]) =>
         loss(new Map(names.map((name, i) => [name, given[i]!]))),
       )([...tensors.values()]);
-      for (const [k, { offset, length }] of slots.entries()) {
-        const gradient = grads[k]!.dataSync();
-        for (let i = 0; i < length; i += Math.ceil(length / 4)) {
-          const step = 5e-3;
-          const moved = (by: number): Float32Array =>
-            initial.map((v, at) => (at === offset + i ? v + by : v));
-          const slope = (value(moved(step)) - value(moved(-step))) / (2 * step);
-          expect(Math.abs(gradient[i]! - slope)).toBeLessThan(0.02 + 0.05 * Math.abs(slope));
-        }
-      }
-      tf.dispose([...grads, loss0, ...tensors.values()]);
-    },
-  );
+      const values = grads.map((gradient) => [...gradient.dataSync()]);
+      tf.dispose([...grads, value, ...tensors.values()]);
+      return values;
+    };
+    const [onWasm, onCpu] = [await gradientOn('wasm'), await gradientOn('cpu')];
+    onWasm
+      .flat()
+      .forEach((value, i) => expect(Math.abs(value - onCpu.flat()[i]!)).toBeLessThan(1e-4));
+    // A step may cross a kink of a ReLU, so the differences agree for most numbers, not for all.
+    const errors = slots.flatMap(({ offset, length }, k) =>
+      Array.from({ length }, (_, i) => {
+        const moved = (by: number): Float32Array =>
+          initial.map((v, at) => (at === offset + i ? v + by : v));
+        const slope = (valueAt(moved(2e-3)) - valueAt(moved(-2e-3))) / 4e-3;
+        return Math.abs(onCpu[k]![i]! - slope) / Math.max(0.1, Math.abs(slope));
+      }),
+    );
+    const near = errors.filter((error) => error < 0.02).length;
+    expect(near / errors.length).toBeGreaterThan(0.9);
+  });
 });
 
 describe('batch normalisation', () => {

@@ -1,0 +1,149 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { selectBackend } from '../../encoder/backend/backend.js';
+import { loadModel } from '../../encoder/index.js';
+import { loadCheckpoint } from '../../training/checkpoint.js';
+import { writeCurves } from '../../training/curves.js';
+import { exportModel } from '../../training/export.js';
+import { parseRecipe, type Recipe } from '../../training/recipe.js';
+import { train, type LogEntry, type TrainingData } from '../../training/trainer.js';
+import { toySet } from '../support/toy-set.js';
+
+const set = toySet({ shapes: 3 });
+const people = (...numbers: number[]): number[] =>
+  Array.from({ length: set.size }, (_, i) => i).filter((i) =>
+    numbers.includes(Number(set.info(i).personId.slice(-1))),
+  );
+const data: TrainingData = { set, train: people(0, 1, 2, 3), validation: people(4) };
+
+const recipeOf = (changes: Record<string, unknown>): Recipe =>
+  parseRecipe({
+    batch: { people: 3, captures: 2, views: 2 },
+    warmupSteps: 2,
+    average: 0.9,
+    augmentation: { flip: true, erase: 0 },
+    validateEvery: 5,
+    saveEvery: 5,
+    ...changes,
+  });
+
+describe('training', () => {
+  let folder: string;
+  beforeAll(() => selectBackend('wasm'));
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'clmex-train-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
+
+  it('learns to tell the labels of people it never saw, and writes what it measured', async () => {
+    const directory = join(folder, 'fine');
+    const recipe = recipeOf({ stage: 'finetune', steps: 40, validateEvery: 20, shapes: 0.1 });
+    const before = tf.memory().numTensors;
+    const checkpoint = await train({ recipe, data, directory });
+    expect(tf.memory().numTensors).toBe(before);
+    const log = (await readFile(join(directory, 'log.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line) as LogEntry);
+    expect(log.map(({ step }) => step)).toEqual([20, 40]);
+    expect(log[1]!.terms['loss']).toBeLessThan(log[0]!.terms['loss']!);
+    await writeCurves(directory);
+    expect(await readFile(join(directory, 'curves.svg'), 'utf8')).toContain('validation fused');
+
+    const table = await exportModel({
+      checkpoint, set, validation: people(4), test: people(5), name: 'toy', directory: join(folder, 'model'),
+      provenance: { data: 'toy' }, tableCommand: 'none',
+    }); // prettier-ignore
+    expect(table.balancedAccuracy).toBeGreaterThan(0.6);
+    const model = await loadModel(join(folder, 'model'));
+    expect(model.manifest).toMatchObject({
+      labels: ['low', 'middle', 'high'],
+      training: { data: 'toy', steps: 40 },
+    });
+    expect(model.manifest.temperatures).toHaveLength(8);
+    expect(await readdir(folder)).toEqual(['fine', 'model']);
+  });
+
+  it('goes on after an interruption with the very numbers of an unbroken run', async () => {
+    const recipe = recipeOf({
+      stage: 'pretrain',
+      steps: 5,
+      validateEvery: 3,
+      saveEvery: 3,
+      contrastive: { kind: 'viewfx' },
+    });
+    const whole = await train({ recipe, data, directory: join(folder, 'whole') });
+    const stop = new AbortController();
+    const directory = join(folder, 'broken');
+    const interrupted = await train({
+      recipe,
+      data,
+      directory,
+      signal: stop.signal,
+      onProgress: () => stop.abort(),
+    });
+    expect(interrupted.step).toBe(3);
+    await writeFile(join(directory, 'log.jsonl'), '{"step":3}\n{"step":4}\n{"st');
+    const resumed = await train({ recipe, data, directory, resume: true });
+    expect(resumed.step).toBe(5);
+    expect(resumed.arrays).toEqual(whole.arrays);
+    const steps = (await readFile(join(directory, 'log.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as LogEntry).step);
+    expect(steps).toEqual([3, 5]);
+  });
+
+  it('stops at the step whose loss is not finite, and keeps the last good one', async () => {
+    const recipe = recipeOf({
+      stage: 'pretrain',
+      steps: 30,
+      learningRate: 1e30,
+      optimiser: { kind: 'sgd' },
+    });
+    const directory = join(folder, 'nan');
+    const error = await train({ recipe, data, directory }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'engine-failed' });
+    const { step } = await loadCheckpoint(join(directory, 'checkpoint.bin'));
+    expect((error as { field: string }).field).toBe(`step ${step}`);
+  });
+
+  it('refuses a checkpoint of another architecture, a changed recipe and a damaged file', async () => {
+    const recipe = recipeOf({ stage: 'pretrain', steps: 1 });
+    const directory = join(folder, 'run');
+    const checkpoint = await train({ recipe, data, directory });
+    const wider = recipeOf({ stage: 'finetune', steps: 1, head: { prototypesPerLabel: 2 } });
+    await expect(
+      train({ recipe: wider, data, directory: join(folder, 'b'), from: checkpoint }),
+    ).rejects.toMatchObject({ code: 'invalid-file', field: 'checkpoint' });
+    await expect(
+      train({ recipe: { ...recipe, seed: 9 }, data, directory, resume: true }),
+    ).rejects.toMatchObject({ code: 'invalid-config', field: 'seed' });
+    const path = join(directory, 'checkpoint.bin');
+    const bytes = await readFile(path);
+    await writeFile(path, bytes.subarray(0, bytes.length - 5));
+    await expect(loadCheckpoint(path)).rejects.toMatchObject({ code: 'invalid-file', value: path });
+  });
+
+  it('needs two people to contrast and two labels to tell apart', async () => {
+    const one = { ...data, train: people(0) };
+    await expect(
+      train({ recipe: recipeOf({ stage: 'pretrain' }), data: one, directory: folder }),
+    ).rejects.toThrow(/two people/);
+    const same = { ...data, train: people(0, 1).filter((i) => set.info(i).label === 0) };
+    await expect(
+      train({ recipe: recipeOf({ stage: 'finetune' }), data: same, directory: folder }),
+    ).rejects.toThrow(/two labels/);
+  });
+});
+
+describe('a recipe', () => {
+  it('names the field that is wrong', () => {
+    expect(() => parseRecipe({ stage: 'pretrain', batch: { views: 0 } })).toThrow(/batch\.views/);
+    expect(() => parseRecipe({ stage: 'sleep' })).toThrow(/stage/);
+    expect(() => parseRecipe({ stage: 'pretrain', learninRate: 1 })).toThrow(/learninRate/);
+  });
+});
