@@ -4,4 +4,4 @@ export type { FusionView, Head } from './fusion.js';
 export type { Graph } from './graph.js';
 export type { Manifest } from './manifest.js';
 export { withPrior, type FuseOptions, type FusedScores, type Model } from './model.js';
-export { loadModel, saveModel, type ModelDescription } from './package.js';
+export { addVariants, loadModel, saveModel, type ModelDescription } from './package.js';

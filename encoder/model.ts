@@ -27,6 +27,8 @@ export interface Model {
   readonly manifest: Manifest;
   readonly graph: Graph;
   readonly head: Head;
+  /** Further files of the package, by name: the same network in other forms, `int8.onnx`. */
+  readonly variants: ReadonlyMap<string, Uint8Array>;
   /** @param crop size² grey bytes. @param out size² numbers, the network's input. */
   normalize(crop: Uint8Array, out: Float32Array): void;
   /**
@@ -40,11 +42,17 @@ export interface Model {
   ): FusedScores;
 }
 
-export function createModel(manifest: Manifest, graph: Graph, head: Head): Model {
+export function createModel(
+  manifest: Manifest,
+  graph: Graph,
+  head: Head,
+  variants: ReadonlyMap<string, Uint8Array> = new Map(),
+): Model {
   return {
     manifest,
     graph,
     head,
+    variants,
     normalize: cropNormalizer(manifest.crop.size, manifest.crop.mask),
     fuse: (embeddings, views, { prior = manifest.prior } = {}) => {
       requirePrior(prior, manifest.labels);

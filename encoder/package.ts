@@ -40,7 +40,29 @@ export async function loadModel(directory: string): Promise<Model> {
   if (!structure || !weights) throw invalid('files', `must list ${STRUCTURE} and ${WEIGHTS}`, Object.keys(manifest.files)); // prettier-ignore
   const network = unpackNetwork({ structure: structure.toString('utf8'), weights });
   requireFit(manifest, network);
-  return createModel(manifest, network.graph, network.head);
+  const variants = new Map([...parts].filter(([name]) => name !== STRUCTURE && name !== WEIGHTS));
+  return createModel(manifest, network.graph, network.head, variants);
+}
+
+/**
+ * Adds files to a package, such as the network in int8, and says in its table what was measured of
+ * them. Older files of the same names are replaced; the package is whole at every moment.
+ */
+export async function addVariants(
+  directory: string,
+  files: Readonly<Record<string, Uint8Array>>,
+  table: Readonly<Record<string, unknown>>,
+): Promise<Manifest> {
+  const manifest = parseManifest((await readPart(directory, MANIFEST)).toString('utf8'), directory);
+  const parts: Record<string, Uint8Array> = { ...files };
+  for (const name of Object.keys(manifest.files)) parts[name] ??= await readPart(directory, name);
+  const extended = {
+    ...manifest,
+    files: hashesOf(parts),
+    table: { ...manifest.table, ...table },
+  };
+  await replacePackage(directory, parts, extended);
+  return extended;
 }
 
 /**
@@ -63,15 +85,27 @@ export async function saveModel(
       embedding: network.head.query.data.length,
     },
     fusion: { kind: 'attention', prototypesPerLabel: network.head.prototypesPerLabel },
-    files: Object.fromEntries(
-      Object.entries(files).map(([name, data]) => [
-        name,
-        { bytes: data.byteLength, sha256: sha256(data) },
-      ]),
-    ),
+    files: hashesOf(files),
   };
   const checked = parseManifest(JSON.stringify(manifest), directory);
   requireFit(checked, unpackNetwork({ structure, weights }));
+  await replacePackage(directory, files, checked);
+  return checked;
+}
+
+const hashesOf = (files: Readonly<Record<string, Uint8Array>>): Manifest['files'] =>
+  Object.fromEntries(
+    Object.entries(files).map(([name, data]) => [
+      name,
+      { bytes: data.byteLength, sha256: sha256(data) },
+    ]),
+  );
+
+async function replacePackage(
+  directory: string,
+  files: Readonly<Record<string, Uint8Array>>,
+  manifest: Manifest,
+): Promise<void> {
   const target = resolve(directory);
   const [aside, old] = [`${target}.tmp-${process.pid}`, `${target}.old-${process.pid}`];
   await mkdir(dirname(target), { recursive: true });
@@ -79,7 +113,7 @@ export async function saveModel(
   try {
     await mkdir(aside);
     for (const [name, data] of Object.entries(files)) await writeFile(join(aside, name), data);
-    await writeFile(join(aside, MANIFEST), `${JSON.stringify(checked, null, 2)}\n`);
+    await writeFile(join(aside, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
     await rename(target, old).catch(ignoreMissing);
     await rename(aside, target);
   } catch (error) {
@@ -87,7 +121,6 @@ export async function saveModel(
     throw error;
   }
   await rm(old, { recursive: true, force: true });
-  return checked;
 }
 
 function parseManifest(text: string, directory: string): Manifest {

@@ -1,0 +1,166 @@
+import type { Command } from 'commander';
+import { writeOnnxInt8 } from '../encoder/formats/onnx-int8.js';
+import { loadModel, type Model } from '../encoder/index.js';
+import { cosine, quantizeBest } from '../encoder/quantise/choose.js';
+import { createEngine, type Engine, type Session } from '../runtime/engine/engine.js';
+import { DEFAULT_MODEL } from '../runtime/index.js';
+import { collectCrops, type CroppedView } from './bench-crops.js';
+import { environment, median, rounded, SAMPLE_CONFIG } from './bench-environment.js';
+import { operationsOf, peakGraph, PEAK_OPERATIONS } from './bench-operations.js';
+import { integer, printResult, progress } from './output.js';
+import { batchesOf, GraphRunner, inputsOf } from './quantise-model.js';
+
+interface Options {
+  readonly model: string;
+  readonly config: string;
+  readonly crops: number;
+  readonly batch: number;
+  readonly rounds: number;
+  readonly threads: number;
+  readonly json: boolean;
+}
+
+/** `clmex bench encoder`: int8 against float on the same crops, turn by turn in one process. */
+export function register(bench: Command): void {
+  bench
+    .command('encoder')
+    .description('The encoder in int8 against fp32: speed, nearness, share of the int8 peak.')
+    .option('--model <dir>', 'model package', DEFAULT_MODEL)
+    .option('--config <file>', 'rig whose faces are embedded', SAMPLE_CONFIG)
+    .option('--crops <n>', 'faces compared', integer('--crops', 8, 100_000), 256)
+    .option('--batch <n>', 'views in one run', integer('--batch', 1, 256), 4)
+    .option('--rounds <n>', 'timed runs of each', integer('--rounds', 5, 100_000), 200)
+    .option('--threads <n>', 'CPU threads', integer('--threads', 1, 64), 1)
+    .option('--json', 'print one JSON document', false)
+    .action(run);
+}
+
+async function run(options: Options): Promise<void> {
+  const engine = await createEngine({ kind: 'onnxruntime', threads: options.threads });
+  const model = await loadModel(options.model);
+  progress('finding faces …');
+  const views = await collectCrops(options.config, options.crops);
+  const { bytes, from } = await int8Of(model, engine, views);
+  const float = await engine.load(model.graph, 'encoder fp32');
+  const int8 = await engine.load(bytes, 'encoder int8');
+  const peak = await engine.load(writeOnnxInt8(peakGraph()), 'int8 matrix product');
+  try {
+    progress('comparing …');
+    const near = await compare(model, views, float, int8);
+    const times = await time(model, views, { float, int8, peak }, options);
+    const operations = operationsOf(model.graph) * options.batch;
+    const peakGops = PEAK_OPERATIONS / times.peak / 1e6;
+    const report = {
+      ...environment(),
+      engine: engine.name,
+      model: model.manifest.name,
+      threads: options.threads,
+      batch: options.batch,
+      crops: views.length,
+      quantised: from,
+      fp32Ms: rounded(times.float),
+      int8Ms: rounded(times.int8),
+      int8MsPerView: rounded(times.int8 / options.batch),
+      int8OverFp32: rounded(times.float / times.int8),
+      ...near,
+      int8Gops: rounded(operations / times.int8 / 1e6),
+      int8PeakGops: rounded(peakGops),
+      shareOfInt8Peak: rounded(operations / times.int8 / 1e6 / peakGops),
+    };
+    printResult(options.json, report, () => textOf(report));
+  } finally {
+    await Promise.all([float, int8, peak].map((session) => session.close()));
+  }
+}
+
+/** The package's own int8 file, or one made here from every other face. */
+async function int8Of(model: Model, engine: Engine, views: readonly CroppedView[]) {
+  const shipped = model.variants.get('int8.onnx');
+  if (shipped !== undefined) return { bytes: shipped, from: 'model package' };
+  progress('quantising …');
+  const crops = views.map(({ crop }) => crop);
+  const runner = new GraphRunner(engine);
+  const { quantized } = await quantizeBest(
+    model.graph,
+    batchesOf(model, crops.filter((_, i) => i % 2 === 0)),
+    inputsOf(model, crops.filter((_, i) => i % 16 === 1)),
+    runner.run,
+  ); // prettier-ignore
+  await runner.close();
+  return { bytes: writeOnnxInt8(quantized), from: 'here, from every other face' };
+}
+
+async function compare(
+  model: Model,
+  views: readonly CroppedView[],
+  float: Session,
+  int8: Session,
+): Promise<Readonly<Record<'embeddingCosine' | 'leastCosine' | 'topLabelAgreement', number>>> {
+  const cosines: number[] = [];
+  let agreed = 0;
+  for (const view of views) {
+    const expected = await embed(model, float, [view]);
+    const got = await embed(model, int8, [view]);
+    cosines.push(cosine(expected, got));
+    if (topOf(model, expected, view) === topOf(model, got, view)) agreed++;
+  }
+  return {
+    embeddingCosine: cosines.reduce((sum, value) => sum + value, 0) / cosines.length,
+    leastCosine: Math.min(...cosines),
+    topLabelAgreement: agreed / views.length,
+  };
+}
+
+function topOf(model: Model, embedding: Float32Array, view: CroppedView): number {
+  const { probabilities } = model.fuse([embedding], [view]);
+  return probabilities.indexOf(Math.max(...probabilities));
+}
+
+async function embed(
+  model: Model,
+  session: Session,
+  views: readonly CroppedView[],
+): Promise<Float32Array> {
+  const { size } = model.manifest.crop;
+  const data = inputsOf(model, views.map(({ crop }) => crop)); // prettier-ignore
+  const [input, output] = [model.graph.inputs[0]!.name, model.graph.outputs[0]!.name];
+  const outputs = await session.run({ [input]: { data, shape: [views.length, size, size, 1] } });
+  return outputs[output]!.data;
+}
+
+interface Timed<T> {
+  readonly float: T;
+  readonly int8: T;
+  readonly peak: T;
+}
+
+/** Medians, the three turn by turn, so that a busy machine slows all alike. */
+async function time(
+  model: Model,
+  views: readonly CroppedView[],
+  sessions: Timed<Session>,
+  { batch, rounds }: Options,
+): Promise<Timed<number>> {
+  const { size } = model.manifest.crop;
+  const crops = Array.from({ length: batch }, (_, i) => views[i % views.length]!.crop);
+  const given = { data: inputsOf(model, crops), shape: [batch, size, size, 1] };
+  const feeds = { [model.graph.inputs[0]!.name]: given };
+  const { name, shape } = peakGraph().graph.inputs[0]!;
+  const rows = { [name]: { data: new Float32Array(shape[0]! * shape[1]!).fill(0.5), shape } };
+  const times = { float: [] as number[], int8: [] as number[], peak: [] as number[] };
+  for (let round = -5; round < rounds; round++) {
+    for (const kind of ['float', 'int8', 'peak'] as const) {
+      if (kind === 'peak' && round % 8 !== 0) continue;
+      const from = performance.now();
+      await sessions[kind].run(kind === 'peak' ? rows : feeds);
+      if (round >= 0) times[kind].push(performance.now() - from);
+    }
+  }
+  return { float: median(times.float), int8: median(times.int8), peak: median(times.peak) };
+}
+
+function textOf(report: Readonly<Record<string, unknown>>): string {
+  return Object.entries(report)
+    .map(([name, value]) => `${name.padEnd(20)} ${String(value)}`)
+    .join('\n');
+}
