@@ -11,6 +11,8 @@ export interface Line {
   readonly excess: number;
   /** How far the points reach in x. */
   readonly span: number;
+  /** Points the line lies under. */
+  readonly count: number;
   /** Where `value` holds. */
   readonly x: number;
 }
@@ -69,7 +71,7 @@ export class LowerEnvelope {
     const x = xs[count - 1]!;
     for (let i = 0; i < count; i++) value = Math.min(value, ys[i]! + slope * (x - xs[i]!));
     const excess = meanY + slope * (x - meanX) - value;
-    return { value, slope, excess, span: x - xs[0]!, x };
+    return { value, slope, excess, span: x - xs[0]!, count, x };
   }
 
   /** Slope of the lower hull's edge over `x`. */

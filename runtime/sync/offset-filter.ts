@@ -59,9 +59,10 @@ export class OffsetFilter {
     this.#p01 = 0;
   }
 
-  update({ value, slope, excess, span, x }: Line): void {
+  update({ value, slope, excess, span, count, x }: Line): void {
     this.#advance(x);
-    const noise = (0.05 + excess / 4) ** 2 * SHARED;
+    // The lowest of n delays comes as close to the least as their mean excess over n.
+    const noise = (0.05 + (2 * excess) / count) ** 2 * SHARED;
     this.#correct(value - this.#offset, 1, 0, noise);
     if (span > 2000) this.#correct(slope - this.#drift, 0, 1, (12 * noise) / span ** 2);
   }
