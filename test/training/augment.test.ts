@@ -1,0 +1,126 @@
+import { describe, expect, it } from 'vitest';
+import { cropNormalizer, DEFAULT_MASK } from '../../encoder/normalize.js';
+import { Random } from '../../encoder/random.js';
+import { createAugmenter } from '../../training/augment.js';
+import { prepareBatch } from '../../training/batch.js';
+import { parseRecipe } from '../../training/recipe.js';
+import {
+  balancedSampler,
+  peopleSampler,
+  shareOfLabels,
+  stepRandom,
+} from '../../training/sampler.js';
+import { toySet } from '../support/toy-set.js';
+
+const still = {
+  flip: false,
+  rotateDeg: 0,
+  scale: 0,
+  shiftPx: 0,
+  gamma: 1,
+  ramp: 0,
+  noise: 0,
+  blur: 0,
+  erase: 0,
+};
+const recipeOf = (changes: Record<string, unknown>) =>
+  parseRecipe({ stage: 'pretrain', augmentation: { ...still, ...changes } }).augmentation;
+const gradient = Uint8Array.from({ length: 64 * 64 }, (_, i) => 40 + 2 * (i % 64));
+
+describe('augmentation', () => {
+  const apply = (
+    changes: Record<string, unknown>,
+    seed = 1,
+  ): { out: Uint8Array; mirrored: boolean } => {
+    const out = new Uint8Array(64 * 64);
+    const mirrored = createAugmenter(64, recipeOf(changes)).apply(gradient, out, new Random(seed));
+    return { out, mirrored };
+  };
+
+  it('leaves a crop alone where nothing is asked for', () => {
+    expect(apply({}).out).toEqual(gradient);
+  });
+
+  it('mirrors about half of the crops, exactly', () => {
+    const drawn = Array.from({ length: 60 }, (_, seed) => apply({ flip: true }, seed));
+    const mirrored = drawn.filter((one) => one.mirrored);
+    expect(mirrored.length).toBeGreaterThan(18);
+    expect(mirrored.length).toBeLessThan(42);
+    expect(mirrored[0]!.out.subarray(0, 64)).toEqual(gradient.slice(0, 64).reverse());
+  });
+
+  it('shifts by at most what the recipe says', () => {
+    for (let seed = 0; seed < 30; seed++) {
+      const { out } = apply({ shiftPx: 3 }, seed);
+      // One pixel of shift is two grey levels of this ramp.
+      expect(Math.abs(out[32 * 64 + 32]! - gradient[32 * 64 + 32]!)).toBeLessThanOrEqual(6);
+    }
+  });
+
+  it('erases one rectangle of the normalised crop', () => {
+    const image = new Float32Array(64 * 64).fill(1);
+    createAugmenter(64, recipeOf({ erase: 1 })).erase(image, new Random(4));
+    const zeros = image.filter((value) => value === 0).length;
+    expect(zeros).toBeGreaterThan(36);
+    expect(zeros).toBeLessThan(28 * 28);
+  });
+});
+
+describe('batches', () => {
+  const set = toySet({ people: 5, captures: 6, views: 4 });
+  const all = Array.from({ length: set.size }, (_, i) => i);
+  const shape = { people: 3, captures: 2, views: 3 };
+
+  it('of pre-training hold several captures of each of several people', () => {
+    const drawn = peopleSampler(set, all, shape)(stepRandom(1, 0));
+    const people = drawn.map(({ group }) => set.info(group).personId);
+    expect(new Set(people).size).toBe(3);
+    expect(drawn).toHaveLength(6);
+    expect(new Set(drawn.map(({ group }) => group)).size).toBe(6);
+    for (const { views } of drawn) expect(new Set(views).size).toBe(3);
+  });
+
+  it('of finetuning hold every label equally often, however rare it is', () => {
+    const rare = all.filter((i) => set.info(i).label !== 0 || set.info(i).personId === 'person-0');
+    const counts = [0, 0, 0];
+    for (let step = 0; step < 50; step++) {
+      for (const { group } of balancedSampler(set, rare, shape)(stepRandom(2, step)))
+        counts[set.info(group).label]!++;
+    }
+    expect(counts).toEqual([100, 100, 100]);
+  });
+
+  it('are the same for the same seed and step, and differ from step to step', () => {
+    const sampler = peopleSampler(set, all, shape);
+    expect(sampler(stepRandom(1, 7))).toEqual(sampler(stepRandom(1, 7)));
+    expect(sampler(stepRandom(1, 7))).not.toEqual(sampler(stepRandom(1, 8)));
+  });
+
+  it('fuse a random non-empty subset of each group’s views', () => {
+    const normalize = cropNormalizer(64, DEFAULT_MASK);
+    const augmenter = createAugmenter(64, recipeOf({}));
+    const sizes = new Set<number>();
+    for (let step = 0; step < 20; step++) {
+      const random = stepRandom(3, step);
+      const batch = prepareBatch(
+        set,
+        balancedSampler(set, all, shape)(random),
+        { size: 64, normalize, augmenter },
+        random,
+      );
+      expect(batch.rows).toBe(18);
+      batch.labels.forEach((_, g) =>
+        sizes.add(batch.fused.filter((used, row) => used && batch.groupOf[row] === g).length),
+      );
+    }
+    expect([...sizes].sort()).toEqual([1, 2, 3]);
+  });
+
+  it('see only the share of the labels that the recipe allows', () => {
+    const some = shareOfLabels(set, all, 0.2, 1);
+    expect(
+      [0, 1, 2].map((label) => some.filter((i) => set.info(i).label === label).length),
+    ).toEqual([2, 2, 2]);
+    expect(shareOfLabels(set, all, 0.001, 1)).toHaveLength(3);
+  });
+});
