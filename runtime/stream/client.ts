@@ -131,5 +131,6 @@ export class Client {
     if (!this.#socket.connected) return;
     if (error) this.#needsSnapshot = true;
     this.#sendState();
+    this.#outbox.open();
   }
 }

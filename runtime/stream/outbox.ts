@@ -23,6 +23,7 @@ export class Outbox {
   readonly #scores = new Map<string, ExpressionScores>();
   readonly #others = new Map<string, { event: 'status' | 'preview'; message: Message }>();
   readonly #underWay = new Map<string, number>();
+  #isOpen: boolean;
   #atMs = 0;
   #dropped = 0;
 
@@ -30,7 +31,17 @@ export class Outbox {
     this.#socket = socket;
     this.#isPaced = isPaced;
     this.#onDrop = onDrop;
+    this.#isOpen = !isPaced;
     socket.conn.transport.on('ready', () => this.#flush());
+  }
+
+  /**
+   * A paced client has its snapshot: what comes now finds its listeners in place, which a message
+   * on the heels of the snapshot would not.
+   */
+  open(): void {
+    this.#isOpen = true;
+    this.#flush();
   }
 
   putScores(atMs: number, scores: readonly ExpressionScores[]): void {
@@ -80,6 +91,7 @@ export class Outbox {
   /** The transport takes one message at a time and says `ready` after each. */
   #canSend(key: string, most: number): boolean {
     return (
+      this.#isOpen &&
       this.#socket.connected &&
       this.#socket.conn.transport.writable &&
       (!this.#isPaced || (this.#underWay.get(key) ?? 0) < most)

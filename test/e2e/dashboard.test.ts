@@ -1,6 +1,7 @@
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../runtime/stream/eventually.js';
 import type { StreamServer, StreamServerOptions } from '../../runtime/stream/index.js';
 import { CAMERAS, previewOf, scoreOf, serve, statusAt } from '../runtime/stream/scripted.js';
 import { keepScreenshot, launch, watchedPage, type Watched } from './browser.js';
@@ -61,8 +62,8 @@ async function shown(page: Page, subjectId: string): Promise<string> {
 describe('the dashboard', () => {
   test('says so when nobody is there', async () => {
     const { page, complaints } = await open();
-    await expect.poll(() => connectionOf(page)).toBe('live');
-    await expect.poll(() => page.locator('#people').textContent()).toContain('Nobody here');
+    await eventually(() => connectionOf(page)).toBe('live');
+    await eventually(() => page.locator('#people').textContent()).toContain('Nobody here');
     await keepScreenshot(page, 'empty');
     expect(complaints).toEqual([]);
   });
@@ -73,9 +74,7 @@ describe('the dashboard', () => {
     const seen = { p1: new Set<string>(), p2: new Set<string>() };
     for (const id of ['p1', 'p2'] as const) {
       await page.locator(`[data-subject="${id}"]`).waitFor();
-      await expect
-        .poll(async () => seen[id].add(await shown(page, id)).size, { timeout: 15_000 })
-        .toBeGreaterThan(5);
+      await eventually(async () => seen[id].add(await shown(page, id)).size).toBeGreaterThan(5);
     }
     expect([...seen.p1].join()).toMatch(/(happiness|anger|fear|sadness|disgust|surprise) \d+ %/);
     await keepScreenshot(page, 'scripted');
@@ -86,11 +85,11 @@ describe('the dashboard', () => {
     const { page } = await open();
     await play();
     const second = page.locator('[data-subject="p2"] .dial');
-    await expect.poll(() => second.allTextContents()).toEqual([
+    await eventually(() => second.allTextContents()).toEqual([
       'leftunseen', 'front50 %−40°', 'right50 %0°',
     ]); // prettier-ignore
     const front = page.locator('tr[data-camera="front"] td');
-    await expect.poll(() => front.allTextContents()).toEqual([
+    await eventually(() => front.allTextContents()).toEqual([
       'front', '15.0', '0.0 ms', '+10 ppm', '± 0.8 ms', '1.7', 'late 1', 'late 1',
     ]); // prettier-ignore
     const clocks = page.locator('.cameras tbody td:nth-child(3)');
@@ -103,7 +102,7 @@ describe('the dashboard', () => {
     const { page } = await open({ previews: true });
     await play();
     const view = page.locator('[data-camera="front"]').first();
-    await expect.poll(() => view.locator('.note').isHidden()).toBe(true);
+    await eventually(() => view.locator('.note').isHidden()).toBe(true);
     const inked = await view.locator('canvas').evaluate((canvas) => {
       const { width, height } = canvas as HTMLCanvasElement;
       const context = (canvas as HTMLCanvasElement).getContext('2d')!;
@@ -116,7 +115,7 @@ describe('the dashboard', () => {
 
     const { page: other } = await open();
     const note = other.locator('.view .note').first();
-    await expect.poll(() => note.textContent()).toBe('pictures stay on the device');
+    await eventually(() => note.textContent()).toBe('pictures stay on the device');
   });
 
   test('says when the runtime is gone and goes on when it is back', async () => {
@@ -125,12 +124,12 @@ describe('the dashboard', () => {
     await page.locator('[data-subject="p1"]').waitFor();
     const port = Number(new URL(server.url).port);
     await server.close();
-    await expect.poll(() => connectionOf(page)).toBe('reconnecting');
-    await expect.poll(() => page.locator('#banner').isVisible()).toBe(true);
+    await eventually(() => connectionOf(page)).toBe('reconnecting');
+    await eventually(() => page.locator('#banner').isVisible()).toBe(true);
     await keepScreenshot(page, 'disconnected');
     server = await serve({ dashboardDirectory: 'dist/dashboard', stream: { port } });
-    await expect.poll(() => connectionOf(page), { timeout: 15_000 }).toBe('live');
-    await expect.poll(() => page.locator('#people').textContent()).toContain('Nobody here');
+    await eventually(() => connectionOf(page)).toBe('live');
+    await eventually(() => page.locator('#people').textContent()).toContain('Nobody here');
   });
 
   test('asks for a token where one is needed', async () => {
@@ -139,13 +138,11 @@ describe('the dashboard', () => {
     await input.waitFor();
     await input.fill('wrong-token-0123456789');
     await input.press('Enter');
-    await expect
-      .poll(() => page.locator('#token .reason').textContent())
-      .toContain('unknown token');
+    await eventually(() => page.locator('#token .reason').textContent()).toContain('unknown token');
     await keepScreenshot(page, 'token');
     await input.fill(TOKEN);
     await input.press('Enter');
-    await expect.poll(() => connectionOf(page)).toBe('live');
+    await eventually(() => connectionOf(page)).toBe('live');
     expect(await page.locator('#token').isHidden()).toBe(true);
   });
 
@@ -156,7 +153,7 @@ describe('the dashboard', () => {
     });
     const { page } = await watchedPage(browser, server.url);
     await page.goto(`${server.url}/#token=${TOKEN}`);
-    await expect.poll(() => connectionOf(page)).toBe('live');
+    await eventually(() => connectionOf(page)).toBe('live');
     expect(page.url()).not.toContain(TOKEN);
   });
 });

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { eventually } from '../runtime/stream/eventually.js';
 import type { ExpressionScores } from '../../core/types.js';
 import type { StreamServer } from '../../runtime/stream/index.js';
 import { scoreOf, serve, statusAt } from '../runtime/stream/scripted.js';
@@ -26,7 +27,7 @@ async function run(sample: string, ...more: string[]): Promise<{ said: () => str
   for (const stream of [child.stdout!, child.stderr!]) {
     stream.setEncoding('utf8').on('data', (text: string) => (output += text));
   }
-  await expect.poll(() => server.clients, { timeout: 20_000 }).toBe(1);
+  await eventually(() => server.clients).toBe(1);
   return { said: () => output };
 }
 
@@ -48,20 +49,20 @@ describe('the samples', () => {
   test('print-scores says who shows what, and who saw it', async () => {
     const { said } = await run('print-scores');
     server.publishScores([smiling('p1', 1, 0.81)]);
-    await expect.poll(said).toBe('p1: happiness 81 % (left, front, right)\n');
+    await eventually(said).toBe('p1: happiness 81 % (left, front, right)\n');
   });
 
   test('kiosk-reaction reacts once to a smile that lasts and never to a flicker', async () => {
     const { said } = await run('kiosk-reaction');
     play([0.1, 0.9, 0.1, 0.9, 0.2]);
-    await expect.poll(said).toContain('welcome, p1');
+    await eventually(said).toContain('welcome, p1');
     await new Promise((resolve) => setTimeout(resolve, 100));
     expect(said()).not.toContain('fireworks');
     play(
       Array.from({ length: 20 }, (_, i) => (i % 2 ? 0.5 : 0.9)),
       1000,
     );
-    await expect.poll(said).toContain('p1 smiles: show the fireworks');
+    await eventually(said).toContain('p1 smiles: show the fireworks');
     await new Promise((resolve) => setTimeout(resolve, 200));
     expect(said().match(/fireworks/g)).toHaveLength(1);
   });
@@ -70,12 +71,12 @@ describe('the samples', () => {
     const { said } = await run('latest-over-http', '0');
     server.publishScores([scoreOf('p1', 1), scoreOf('p2', 1)]);
     server.publishScores([scoreOf('p1', 2)]);
-    await expect.poll(said).toContain('latest scores: http://');
+    await eventually(said).toContain('latest scores: http://');
     const url = /http:\S+/.exec(said())![0];
     const latest = async (): Promise<unknown> => (await fetch(url)).json();
-    await expect.poll(latest).toEqual([scoreOf('p1', 2), scoreOf('p2', 1)]);
+    await eventually(latest).toEqual([scoreOf('p1', 2), scoreOf('p2', 1)]);
     await server.close();
-    await expect.poll(async () => (await fetch(url)).status).toBe(503);
+    await eventually(async () => (await fetch(url)).status).toBe(503);
   });
 
   test('visits sums up everybody who leaves', async () => {
@@ -85,15 +86,15 @@ describe('the samples', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
     server.publishSubject({ subjectId: 'p1', state: 'left', atMs: 4000 });
-    await expect.poll(said).toBe('p1: 2.5 s, mostly happiness\n');
+    await eventually(said).toBe('p1: 2.5 s, mostly happiness\n');
   });
 
   test('camera-health names clocks and reasons', async () => {
     const { said } = await run('camera-health');
     server.publishStatus(statusAt(5));
-    await expect.poll(said).toContain('110 of 120 frame sets complete');
-    await expect
-      .poll(said)
-      .toContain('right live 15.0 fps, 25.0 ms off, drifts -20 ppm; drops: late 2');
+    await eventually(said).toContain('110 of 120 frame sets complete');
+    await eventually(said).toContain(
+      'right live 15.0 fps, 25.0 ms off, drifts -20 ppm; drops: late 2',
+    );
   });
 });

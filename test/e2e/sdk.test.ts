@@ -5,6 +5,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../runtime/stream/eventually.js';
 import type { ExpressionScores } from '../../core/types.js';
 import type { StreamServer } from '../../runtime/stream/index.js';
 import type * as Sdk from '../../sdk/index.js';
@@ -65,7 +66,7 @@ describe('one runtime, a page and a program', () => {
 
     const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, server.url]);
     const lines = linesOf(child);
-    await expect.poll(() => lines[0], { timeout: 20_000 }).toBe('ready');
+    await eventually(() => lines[0]).toBe('ready');
 
     const sent: ExpressionScores[] = [];
     for (let n = 0; n < COUNT; n++) {

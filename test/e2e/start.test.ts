@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync, readdirSync } from 'node:fs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { eventually } from '../runtime/stream/eventually.js';
 import { connect } from '../../sdk/index.js';
 import { keepScreenshot, launch, watchedPage } from './browser.js';
 
@@ -72,7 +73,7 @@ describe('the built-in sample', () => {
         { timeout: 30_000 },
       )
       .toBeGreaterThan(5);
-    await expect.poll(() => page.locator('.view .note:visible').count()).toBe(0);
+    await eventually(() => page.locator('.view .note:visible').count()).toBe(0);
     await keepScreenshot(page, 'sample');
     expect(complaints).toEqual([]);
     await page.close();
@@ -89,7 +90,7 @@ describe('the built-in sample', () => {
       people.set(subjectId, Math.max(views.length, people.get(subjectId) ?? 0));
       if ([...people.values()].filter((most) => most >= 3).length >= 2) break;
     }
-    await expect.poll(() => client.status()?.cameras.length).toBe(4);
+    await eventually(() => client.status()?.cameras.length).toBe(4);
     for (const camera of client.status()!.cameras) {
       expect(camera.state).toBe('live');
       expect(camera.faces).toBeGreaterThan(0);

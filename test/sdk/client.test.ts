@@ -2,6 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Server as SocketServer } from 'socket.io';
 import { afterEach, describe, expect, test } from 'vitest';
+import { eventually } from '../runtime/stream/eventually.js';
 import { ClmexError } from '../../core/errors.js';
 import type { StreamServer, StreamServerOptions } from '../../runtime/stream/index.js';
 import { connect, type Client, type ConnectOptions } from '../../sdk/index.js';
@@ -134,7 +135,7 @@ describe('listening', () => {
     server.publishScores([scoreOf('p1', 1)]);
     server.publishScores([scoreOf('p1', 2)]);
     server.publishSubject({ subjectId: 'p1', state: 'left', atMs: 3 });
-    await expect.poll(() => kinds).toEqual(['appeared', 'left']);
+    await eventually(() => kinds).toEqual(['appeared', 'left']);
     await client.subscribe({});
     expect([client.subjects.size, client.latest.size]).toEqual([0, 0]);
   });
@@ -244,10 +245,10 @@ describe('losing the runtime', () => {
     const waiting = client.scores({ subject: 'p7' }).next();
 
     await first.close();
-    await expect.poll(() => client.connection.state).toBe('reconnecting');
+    await eventually(() => client.connection.state).toBe('reconnecting');
     const second = await start({ stream: { port: Number(new URL(first.url).port) } });
     second.publishScores([scoreOf('p7', 1)]);
-    await expect.poll(() => client.connection.state, { timeout: 10_000 }).toBe('connected');
+    await eventually(() => client.connection.state).toBe('connected');
     expect(changes).toEqual(['left p1', 'appeared p7']);
     expect(states.at(-1)).toBe('connected');
 

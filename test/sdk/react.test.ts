@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { eventually } from '../runtime/stream/eventually.js';
 import type { StreamServer } from '../../runtime/stream/index.js';
 import { connect } from '../../sdk/index.js';
 import { useScores, type People } from '../../sdk/react.js';
@@ -69,21 +70,21 @@ describe('useScores', () => {
   test('connects to an address, shows everybody, and leaves with the component', async () => {
     const shown = mount(server.url);
     expect(shown()).toEqual({ scores: [], connection: { state: 'connecting' } });
-    await expect.poll(() => shown().connection.state).toBe('connected');
+    await eventually(() => shown().connection.state).toBe('connected');
     server.publishScores([scoreOf('p1', 1), scoreOf('p2', 1)]);
     server.publishScores([scoreOf('p1', 2)]);
-    await expect.poll(() => shown().scores).toEqual([scoreOf('p1', 2), scoreOf('p2', 1)]);
+    await eventually(() => shown().scores).toEqual([scoreOf('p1', 2), scoreOf('p2', 1)]);
     server.publishSubject({ subjectId: 'p1', state: 'left', atMs: 3 });
-    await expect.poll(() => shown().scores).toEqual([scoreOf('p2', 1)]);
+    await eventually(() => shown().scores).toEqual([scoreOf('p2', 1)]);
     unmount!();
-    await expect.poll(() => server.clients).toBe(0);
+    await eventually(() => server.clients).toBe(0);
   });
 
   test('follows one person of a client that is the caller’s to close', async () => {
     const client = await connect(server.url);
     const shown = mount(client, { subject: 'p2' });
     server.publishScores([scoreOf('p1', 1), scoreOf('p2', 1)]);
-    await expect.poll(() => shown().scores).toEqual([scoreOf('p2', 1)]);
+    await eventually(() => shown().scores).toEqual([scoreOf('p2', 1)]);
     unmount!();
     expect(client.connection.state).toBe('connected');
     client.close();
@@ -91,11 +92,9 @@ describe('useScores', () => {
 
   test('shows why it cannot connect', async () => {
     const shown = mount('not an address');
-    await expect
-      .poll(() => shown().connection)
-      .toMatchObject({
-        state: 'closed',
-        error: { code: 'invalid-argument', field: 'url' },
-      });
+    await eventually(() => shown().connection).toMatchObject({
+      state: 'closed',
+      error: { code: 'invalid-argument', field: 'url' },
+    });
   });
 });

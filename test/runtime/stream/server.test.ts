@@ -1,6 +1,7 @@
 import { connect as connectTcp } from 'node:net';
 import type { Socket } from 'socket.io-client';
 import { afterEach, describe, expect, test } from 'vitest';
+import { eventually } from './eventually.js';
 import { ClmexError } from '../../../core/errors.js';
 import type { Refusal, Reply, RuntimeStatus, Snapshot } from '../../../core/protocol.js';
 import type { StreamServer, StreamServerOptions } from '../../../runtime/stream/index.js';
@@ -184,7 +185,7 @@ describe('who may come in', () => {
     await once(first, 'snapshot');
     expect(await refusalOf(join(server.url))).toMatchObject({ code: 'limit-exceeded' });
     first.disconnect();
-    await expect.poll(() => server.clients).toBe(0);
+    await eventually(() => server.clients).toBe(0);
     await once(join(server.url), 'snapshot');
     expect(server.clients).toBe(1);
   });
@@ -238,7 +239,7 @@ describe('what clients send', () => {
     const lost = once(socket, 'disconnect');
     socket.emit('subscribe', { subjects: ['x'.repeat(2_000_000)] });
     await lost;
-    await expect.poll(() => refusedCounts(server)).toEqual({ 'limit-exceeded': 1 });
+    await eventually(() => refusedCounts(server)).toEqual({ 'limit-exceeded': 1 });
   });
 
   test('a flood is slowed, then shown the door', async () => {
@@ -339,7 +340,7 @@ describe('what clients get', () => {
     }
     expect(got.length).toBeLessThanOrEqual(8);
     held.splice(0).forEach((acknowledge) => acknowledge());
-    await expect.poll(() => got.at(-1)?.atMs).toBe(100);
+    await eventually(() => got.at(-1)?.atMs).toBe(100);
     expect(got.at(-1)!.dropped).toBe(100 - got.length);
   });
 });
