@@ -1,0 +1,177 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { summarizeRecording } from '../../../runtime/recording/index.js';
+import { childrenOf } from '../../support/processes.js';
+
+const CLI = resolve('dist/cli.js');
+const RTSP_SERVER = resolve('test/support/rtsp-server.py');
+
+let folder: string;
+let started: ChildProcess[] = [];
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'clmex-record-'));
+});
+afterEach(async () => {
+  for (const child of started) child.kill('SIGKILL');
+  started = [];
+  await rm(folder, { recursive: true });
+});
+
+function launch(command: string, args: readonly string[]) {
+  const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  started.push(child);
+  let out = '';
+  let errors = '';
+  child.stdout.on('data', (text) => (out += String(text)));
+  child.stderr.on('data', (text) => (errors += String(text)));
+  const ended = once(child, 'close').then(([code]) => ({
+    code: code as number | null,
+    out,
+    errors,
+  }));
+  return {
+    child,
+    ended,
+    firstLine: () =>
+      expect
+        .poll(() => out, { timeout: 20_000 })
+        .toMatch(/\n/)
+        .then(() => out.trim()),
+  };
+}
+
+async function configOf(cameras: object[]): Promise<string> {
+  const path = join(folder, 'rig.json');
+  await writeFile(path, JSON.stringify({ cameras }));
+  return path;
+}
+
+const testPattern = (id: string) => ({
+  id,
+  source: {
+    kind: 'gstreamer',
+    pipeline: 'videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=15/1',
+  },
+});
+
+async function rtspCamera(id: string) {
+  const port = await launch('/usr/bin/python3', [RTSP_SERVER]).firstLine();
+  return { id, source: { kind: 'rtsp', url: `rtsp://127.0.0.1:${port}/test` } };
+}
+
+const sizeOf = async (path: string): Promise<number> =>
+  existsSync(path) ? (await stat(path)).size : 0;
+
+describe('clmex record', () => {
+  it('writes what the cameras deliver, and says what it wrote', async () => {
+    const config = await configOf([testPattern('left'), await rtspCamera('right')]);
+    const out = join(folder, 'out.mcap');
+    const { ended } = launch(process.execPath, [
+      CLI,
+      'record',
+      '--config',
+      config,
+      '--out',
+      out,
+      '--seconds',
+      '5',
+      '--json',
+    ]);
+    const result = await ended;
+    expect(result).toMatchObject({ code: 0 });
+    const report = JSON.parse(result.out) as {
+      frames: number;
+      cameras: Record<string, { frames: number }>;
+    };
+    const summary = await summarizeRecording(out);
+    expect(summary.truncated).toBe(false);
+    for (const { id, frames } of summary.cameras) {
+      expect(frames).toBeGreaterThan(10);
+      expect(frames).toBe(report.cameras[id]!.frames);
+    }
+    expect(summary.cameras.map(({ id }) => id)).toEqual(['left', 'right']);
+  });
+
+  it('leaves a file that opens and no orphaned child when it is killed', async () => {
+    const config = await configOf([
+      testPattern('left'),
+      testPattern('right'),
+      await rtspCamera('far'),
+    ]);
+    const out = join(folder, 'out.mcap');
+    const { child, ended } = launch(process.execPath, [
+      CLI,
+      'record',
+      '--config',
+      config,
+      '--out',
+      out,
+      '--quality',
+      '100',
+    ]);
+    await expect.poll(() => sizeOf(out), { timeout: 30_000 }).toBeGreaterThan(1_100_000);
+    const children = await childrenOf(child.pid);
+    expect(children.length).toBeGreaterThanOrEqual(3);
+    child.kill('SIGKILL');
+    await ended;
+    const summary = await summarizeRecording(out);
+    expect(summary.truncated).toBe(true);
+    expect(summary.cameras.reduce((sum, { frames }) => sum + frames, 0)).toBeGreaterThan(20);
+    // Their pipes are closed: the next frame they write ends them.
+    const alive = async () => {
+      const names = await Promise.all(
+        children.map(({ pid }) => readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '')),
+      );
+      return names.filter((name) => /ffmpeg|gst-launch/.test(name));
+    };
+    await expect.poll(alive, { timeout: 10_000 }).toEqual([]);
+  });
+
+  it('ends cleanly on Ctrl-C', async () => {
+    const config = await configOf([testPattern('left')]);
+    const out = join(folder, 'out.mcap');
+    const { child, ended } = launch(process.execPath, [
+      CLI,
+      'record',
+      '--config',
+      config,
+      '--out',
+      out,
+      '--quality',
+      '100',
+    ]);
+    await expect.poll(() => sizeOf(out), { timeout: 30_000 }).toBeGreaterThan(500_000);
+    const children = await childrenOf(child.pid);
+    child.kill('SIGINT');
+    expect((await ended).code).toBe(0);
+    expect((await summarizeRecording(out)).truncated).toBe(false);
+    for (const { pid } of children) expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
+  it('goes on when one camera is broken, and fails when all are', async () => {
+    const broken = join(folder, 'broken.mp4');
+    await writeFile(broken, 'nothing');
+    const bad = { id: 'bad', source: { kind: 'video', path: broken } };
+    const out = join(folder, 'out.mcap');
+    const record = (config: string) =>
+      launch(process.execPath, [CLI, 'record', '--config', config, '--out', out, '--seconds', '3'])
+        .ended;
+    const some = await record(await configOf([bad, testPattern('left')]));
+    expect(some).toMatchObject({
+      code: 0,
+      errors: expect.stringContaining("camera 'bad'") as unknown,
+    });
+    expect((await summarizeRecording(out)).cameras.map(({ id }) => id)).toEqual(['left']);
+    const none = await record(await configOf([bad]));
+    expect(none).toMatchObject({
+      code: 1,
+      errors: expect.stringContaining('no camera delivered') as unknown,
+    });
+  });
+});
