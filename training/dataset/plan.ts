@@ -2,7 +2,7 @@ import { EXPRESSION_LABELS, type ExpressionLabel } from '../../core/types.js';
 import { SPLITS, type Split } from './shard.js';
 
 /** What one capture of a set will show. */
-export interface PlannedCapture {
+interface PlannedCapture {
   readonly portraitId: string;
   readonly variant: number;
   readonly label: ExpressionLabel;

@@ -5,7 +5,7 @@ import type { PlannedShard } from './plan.js';
 import { writeShard, type Shard, type ViewData } from './shard.js';
 
 /** What the landmark model and the crop make of a picture. */
-export interface MeasuredFace extends ViewData {
+interface MeasuredFace extends ViewData {
   readonly pose: { readonly yawDeg: number; readonly pitchDeg: number; readonly rollDeg: number };
   readonly quality: number;
 }

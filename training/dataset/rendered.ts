@@ -13,7 +13,7 @@ import {
 } from './shard.js';
 
 /** One face as the landmark model and the crop measured it in one rendered picture. */
-export interface RenderedView {
+interface RenderedView {
   /** Head pose in the picture as measured, degrees; signs as in core's HeadPose. */
   readonly yawDeg: number;
   readonly pitchDeg: number;

@@ -5,7 +5,7 @@ import { ClmexError } from '../../core/errors.js';
 import { EXPRESSION_LABELS } from '../../core/types.js';
 
 /** Side of the square grey crop. */
-export const CROP_SIDE = 64;
+const CROP_SIDE = 64;
 export const CROP_BYTES = CROP_SIDE * CROP_SIDE;
 export const LANDMARK_FLOATS = 468 * 3;
 /** One view in a shard's binary file: the crop, then the landmarks as little-endian float32. */

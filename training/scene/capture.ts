@@ -24,7 +24,7 @@ export const PORTRAIT_SIDE = 224;
 const SAMPLES = 2;
 
 /** One picture of a capture. */
-export interface CaptureView extends HeadTruth {
+interface CaptureView extends HeadTruth {
   /** RGB24, {@link PORTRAIT_SIDE} squared. */
   readonly pixels: Uint8Array;
   /** Angle of the camera around the person, −90 … 90. */

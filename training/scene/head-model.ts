@@ -4,7 +4,7 @@ import { ClmexError } from '../../core/errors.js';
 import { parseObj, parsePositions, readText } from './obj.js';
 
 /** A shape that moves few vertices: which, and by how much at weight 1. */
-export interface SparseShape {
+interface SparseShape {
   readonly name: string;
   readonly vertices: Uint32Array;
   /** x, y, z a vertex of `vertices`. */

@@ -3,7 +3,7 @@ import type { Random } from './random.js';
 import { LIGHT_DIRECTIONS, type Visibility } from './visibility.js';
 
 /** A broad light: towards it, how strong (linear RGB) and how sharply bounded. */
-export interface Lobe {
+interface Lobe {
   readonly direction: Vec3;
   readonly color: Vec3;
   /** Concentration of the von Mises–Fisher lobe; 1 a window, 60 a lamp. */

@@ -17,8 +17,6 @@ export interface Sensor {
   readonly jpegQuality?: number;
 }
 
-export const PLAIN_SENSOR: Sensor = { exposure: 1, balance: [1, 1, 1], blurPx: 0, noise: 0 };
-
 export function randomSensor(random: Random): Sensor {
   const warm = random.uniform(-0.12, 0.12);
   return {

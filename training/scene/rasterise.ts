@@ -6,7 +6,7 @@ export interface Texture {
 }
 
 /** A textured map on a surface: colour = albedo + blend · (texture − albedo). */
-export interface SurfaceTexture {
+interface SurfaceTexture {
   readonly image: Texture;
   /** Texture coordinates a vertex in pixels of `image`. */
   readonly uv: Float32Array;

@@ -22,7 +22,7 @@ export interface Scene {
 }
 
 /** What is true of one person in one picture. */
-export interface PersonTruth extends HeadTruth {
+interface PersonTruth extends HeadTruth {
   readonly id: string;
   readonly label: ExpressionLabel;
   /** 0–1; 0 for neutral. */

@@ -14,7 +14,7 @@ import { Random } from './random.js';
 import type { ShapeWeights } from './shape.js';
 
 /** What a person does at one instant. */
-export interface Pose {
+interface Pose {
   readonly shapes: ShapeWeights;
   readonly label: ExpressionLabel;
   /** 0–1; 0 for neutral. */

@@ -11,7 +11,7 @@ const OUTLINE_WEIGHT = 0.15;
 const MODES = 40;
 
 /** How a head stands in a photo: x_photo = x + scale · X · D / (D − Z) for the turned head. */
-export interface PhotoPose {
+interface PhotoPose {
   readonly rotation: Mat3;
   readonly x: number;
   readonly y: number;
