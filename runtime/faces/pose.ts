@@ -1,5 +1,5 @@
 import {
-  add, apply, cross, dot, multiply, normalize, scale, subtract, toDegrees, transpose, type Mat3, type Vec3,
+  add, apply, cross, dot, multiply, normalize, scale, subtract, toDegrees, toRadians, transpose, type Mat3, type Vec3,
 } from '../../core/geometry.js'; // prettier-ignore
 import type { Head, HeadPose } from '../../core/types.js';
 import type { FaceGeometry } from './geometry.js';
@@ -27,6 +27,19 @@ export interface FittedPose {
   readonly eyeDistancePx: number;
 }
 
+/**
+ * How a landmark model flattens heads: its depths are `gain` times too small, and from `flatFromDeg`
+ * of yaw on its landmarks lag behind the head, which `opening` (a degree) undoes. Fitted on rendered
+ * heads of known pose (docs/faces.md); two calibrated rigs confirm it on a real one.
+ */
+export interface DepthModel {
+  readonly gain: number;
+  readonly flatFromDeg: number;
+  readonly opening: number;
+}
+export const MESH_DEPTH: DepthModel = { gain: 1.4, flatFromDeg: 40, opening: 0.03 };
+const FARTHEST_YAW_DEG = 95;
+
 /** Distance between the eyes' centres of the canonical face, metres. */
 const EYE_DISTANCE = 0.063;
 /** Head axes (x left, y up, z out) seen straight on by a camera (x right, y down, z forward). */
@@ -41,12 +54,13 @@ export function fitPose(
   landmarks: Float32Array,
   geometry: FaceGeometry,
   pinhole: Pinhole,
+  depth: DepthModel = MESH_DEPTH,
 ): FittedPose | undefined {
   const aspect = pinhole.fx / pinhole.fy;
   let [seen, known, total]: [Vec3, Vec3, number] = [[0, 0, 0], [0, 0, 0], 0]; // prettier-ignore
   const pairs = geometry.basis.map(({ index, weight }) => {
     const i = index * 3;
-    const p: Vec3 = [landmarks[i]!, landmarks[i + 1]! * aspect, landmarks[i + 2]!];
+    const p: Vec3 = [landmarks[i]!, landmarks[i + 1]! * aspect, landmarks[i + 2]! * depth.gain];
     const q: Vec3 = [geometry.points[i]!, geometry.points[i + 1]!, geometry.points[i + 2]!];
     seen = add(seen, scale(p, weight));
     known = add(known, scale(q, weight));
@@ -67,7 +81,8 @@ export function fitPose(
   }
   const pxPerMetre = Math.sqrt(spreadSeen / spreadKnown);
   if (!(pxPerMetre > 1e-6)) return undefined;
-  const local = bestRotation(correlation);
+  const pose = openProfile(anglesOf(bestRotation(correlation)), depth);
+  const local = rotationOf(pose);
   const ray = normalize([
     (seen[0] - pinhole.cx) / pinhole.fx,
     (seen[1] / aspect - pinhole.cy) / pinhole.fy,
@@ -77,7 +92,7 @@ export function fitPose(
   const centre = scale(ray, pinhole.fx / pxPerMetre / ray[2]);
   const position = subtract(centre, apply(rotation, known));
   return {
-    pose: anglesOf(local),
+    pose,
     head: { rotation, position },
     eyeDistancePx: pxPerMetre * EYE_DISTANCE,
   };
@@ -98,6 +113,22 @@ export function anglesOf(local: Mat3): HeadPose {
     pitchDeg: toDegrees(pitch),
     rollDeg: toDegrees(Math.atan2(top[0], top[1])),
   };
+}
+
+/** Inverse of {@link anglesOf}. */
+export function rotationOf({ yawDeg, pitchDeg, rollDeg }: HeadPose): Mat3 {
+  const roll = toRadians(rollDeg);
+  const lean: Mat3 = [Math.cos(roll), Math.sin(roll), 0, -Math.sin(roll), Math.cos(roll), 0, 0, 0, 1]; // prettier-ignore
+  const facing = multiply(yawPitch(toRadians(yawDeg), toRadians(pitchDeg)), FACING);
+  return multiply(facing, lean);
+}
+
+/** Gives a profile the yaw its flattened landmarks hide; a real profile ends past a right angle. */
+function openProfile(pose: HeadPose, { flatFromDeg, opening }: DepthModel): HeadPose {
+  const beyond = Math.max(0, Math.abs(pose.yawDeg) - flatFromDeg);
+  const yaw = Math.min(FARTHEST_YAW_DEG, Math.abs(pose.yawDeg) + opening * beyond * beyond);
+  const yawDeg = Math.sign(pose.yawDeg) * Math.max(yaw, Math.abs(pose.yawDeg));
+  return { ...pose, yawDeg };
 }
 
 /** The rotation that takes the nose from straight at the camera to these angles (radians). */
