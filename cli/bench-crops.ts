@@ -11,13 +11,20 @@ export interface CroppedView extends FusionView {
  * Aligned crops of a rig's cameras, spread over its whole length.
  * @throws ClmexError `invalid-file` where no face is found; whatever scoring the rig throws.
  */
-export async function collectCrops(path: string, most: number): Promise<CroppedView[]> {
+export async function collectCrops(
+  path: string,
+  model: string,
+  most: number,
+): Promise<CroppedView[]> {
   const all: CroppedView[] = [];
-  await score(await readConfig(path), {
-    onResult: ({ faces }) => {
-      for (const { crop, pose, quality } of faces) all.push({ crop, ...pose, quality });
+  await score(
+    { ...(await readConfig(path)), model },
+    {
+      onResult: ({ faces }) => {
+        for (const { crop, pose, quality } of faces) all.push({ crop, ...pose, quality });
+      },
     },
-  });
+  );
   if (all.length === 0) {
     throw new ClmexError('invalid-file', 'no face is found in the rig', {
       field: '--config',

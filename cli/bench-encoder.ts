@@ -39,7 +39,7 @@ async function run(options: Options): Promise<void> {
   const engine = await createEngine({ kind: 'onnxruntime', threads: options.threads });
   const model = await loadModel(options.model);
   progress('finding faces …');
-  const views = await collectCrops(options.config, options.crops);
+  const views = await collectCrops(options.config, options.model, options.crops);
   const { bytes, from } = await int8Of(model, engine, views);
   const float = await engine.load(model.graph, 'encoder fp32');
   const int8 = await engine.load(bytes, 'encoder int8');

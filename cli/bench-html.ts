@@ -1,0 +1,112 @@
+import { rename, writeFile } from 'node:fs/promises';
+import type { Spread } from './bench-environment.js';
+import type { Sample } from './bench-meter.js';
+import { bars, escape, lines, type Series } from './bench-plots.js';
+
+type Report = Readonly<Record<string, unknown>>;
+
+/** Writes a report as one HTML page that loads nothing; aside first, then renamed. */
+export async function writeReport(path: string, report: object): Promise<void> {
+  const aside = `${path}.tmp-${process.pid}`;
+  await writeFile(aside, pageOf(report as Report));
+  await rename(aside, path);
+}
+
+export function pageOf(report: Report): string {
+  const title = `clmex bench ${typeof report['kind'] === 'string' ? report['kind'] : ''}`;
+  return `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>${escape(title)}</title>
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>${STYLE}</style></head><body><main><h1>${escape(title)}</h1>
+${sectionOf(report)}</main></body></html>
+`;
+}
+
+function sectionOf(report: Report): string {
+  const nested = Object.entries(report).filter(([, value]) => isReport(value));
+  return [
+    plotsOf(report),
+    tableOf(report),
+    ...nested.map(([name, value]) => `<section><h2>${escape(name)}</h2>${sectionOf(value as Report)}</section>`), // prettier-ignore
+  ].join('\n');
+}
+
+/** Reports within a report stand under their own headings; other objects are rows of numbers. */
+const isReport = (value: unknown): boolean =>
+  typeof value === 'object' && value !== null && 'startedAt' in value;
+
+function plotsOf(report: Report): string {
+  const plots: string[] = [];
+  const stages = report['stagesMs'] as Readonly<Record<string, Spread>> | undefined;
+  if (stages !== undefined) {
+    const whole = report['captureToScoreMs'] as Spread;
+    const rows = Object.entries({ 'capture to score': whole, ...stages });
+    plots.push(bars('Milliseconds a stage: p50, p95, p99', rows.map(([name, { p50, p95, p99 }]) => ({ name, values: [p50, p95, p99] })))); // prettier-ignore
+  }
+  const samples = report['samples'] as readonly Sample[] | undefined;
+  if (samples !== undefined && samples.length > 1) {
+    const along = (name: string, pick: (sample: Sample) => number): Series => ({
+      name,
+      points: samples.map((sample) => [sample.second, pick(sample)] as const),
+    });
+    plots.push(
+      lines('Capture to score over the run, ms', 'seconds', [
+        along('p50', ({ captureToScoreMs }) => captureToScoreMs.p50),
+        along('p95', ({ captureToScoreMs }) => captureToScoreMs.p95),
+      ]),
+      lines('Memory, MiB', 'seconds', [along('resident', ({ memoryMiB }) => memoryMiB)]),
+      lines('CPU, cores', 'seconds', [along('all threads', ({ cpuCores }) => cpuCores)]),
+    );
+  }
+  const rows = report['rows'] as readonly Readonly<Record<string, number>>[] | undefined;
+  if (rows !== undefined) {
+    const cameras = rows.filter(({ people, threads }) => people === 2 && threads === 1);
+    plots.push(
+      lines('A second, one thread', 'cameras', [
+        { name: 'views', points: cameras.map((row) => [row['cameras']!, row['viewsPerSecond']!]) },
+        { name: 'scores', points: cameras.map((row) => [row['cameras']!, row['scoresPerSecond']!]) },
+        { name: 'frame sets', points: cameras.map((row) => [row['cameras']!, row['frameSetsPerSecond']!]) },
+      ]),
+    ); // prettier-ignore
+  }
+  return plots.join('\n');
+}
+
+function tableOf(report: Report): string {
+  const rows = Object.entries(report)
+    .filter(([name, value]) => name !== 'samples' && !isReport(value))
+    .map(([name, value]) => `<tr><th>${escape(name)}</th><td>${cellOf(value)}</td></tr>`);
+  return `<table>${rows.join('')}</table>`;
+}
+
+function cellOf(value: unknown): string {
+  if (Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null)) {
+    const names = [...new Set(value.flatMap((item: object) => Object.keys(item)))];
+    const head = names.map((name) => `<th>${escape(name)}</th>`).join('');
+    const body = value.map((item: Report) => `<tr>${names.map((name) => `<td>${cellOf(item[name])}</td>`).join('')}</tr>`); // prettier-ignore
+    return `<table><tr>${head}</tr>${body.join('')}</table>`;
+  }
+  if (typeof value === 'object' && value !== null) {
+    const inner = Object.entries(value).map(([name, item]) => `<span class="pair"><i>${escape(name)}</i> ${cellOf(item)}</span>`); // prettier-ignore
+    return inner.join(' ');
+  }
+  if (typeof value === 'number') return String(Number(value.toPrecision(4)));
+  return typeof value === 'string' ? escape(value) : String(value as boolean | null | undefined);
+}
+
+const STYLE = `
+:root { color-scheme: light dark; --ink: #1b2330; --quiet: #66707f; --line: #d8dde5; --ground: #fff }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6eaf0; --quiet: #98a3b3; --line: #333c49; --ground: #12161c } }
+body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
+main { max-width: 60rem; margin: 0 auto; padding: 2rem 1rem }
+h1 { font-size: 1.5rem } h2 { font-size: 1.2rem; margin-top: 2.5rem }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums }
+th, td { text-align: left; vertical-align: top; padding: .2rem .8rem .2rem 0; border-top: 1px solid var(--line) }
+th { color: var(--quiet); font-weight: 500 }
+td table { font-size: .9em } .pair { display: inline-block; margin-right: 1rem }
+.pair i { color: var(--quiet); font-style: normal }
+svg { display: block; width: 100%; height: auto; margin: 1.5rem 0 } svg text { fill: var(--quiet); font: 12px system-ui, sans-serif }
+svg .title { fill: var(--ink); font-weight: 600; font-size: 14px } svg .axis { stroke: var(--line) }
+`;
