@@ -8,10 +8,6 @@ export function signed(value: number | undefined, digits: number, unit: string):
   return `${isZero ? '' : value < 0 ? '−' : '+'}${text} ${unit}`;
 }
 
-export function amount(value: number | undefined, digits: number, unit: string): string {
-  return value === undefined ? UNKNOWN : `${value.toFixed(digits)} ${unit}`;
-}
-
 export const percent = (share: number): string => `${Math.round(share * 100)} %`;
 
 export function degrees(value: number): string {

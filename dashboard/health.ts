@@ -1,13 +1,12 @@
 import type { CameraStatus, Counts, Percentiles, RuntimeStatus } from '../core/protocol.js';
 import { html } from './dom.js';
-import { amount, count, percent, signed } from './format.js';
+import { count, percent, signed } from './format.js';
 
 const HEADINGS = [
   ['camera', ''],
   ['fps', 'Frames a second'],
-  ['clock', 'Camera’s clock against the median of the rig’s'],
+  ['clock', 'Camera’s clock against the rig’s median, ± half of a capture time’s 95 % interval'],
   ['drift', 'How fast the offset grows'],
-  ['uncertainty', 'Half width of the 95 % interval of a capture time'],
   ['faces', 'Faces found a frame of this camera, on average over the sets it was in'],
   ['frames dropped', 'Frames that never became part of a set, by reason'],
   ['sets missed', 'Sets that closed without this camera, by reason'],
@@ -59,11 +58,8 @@ function cameraRow(camera: CameraStatus, medianMs: number, sets: number): HTMLEl
   const clock = offsetMs === undefined ? undefined : offsetMs - medianMs;
   const cells = [
     fps.toFixed(1),
-    clock !== undefined && Math.abs(clock) >= 10_000
-      ? signed(clock / 1000, 1, 's')
-      : signed(clock, 1, 'ms'),
+    clockText(clock, uncertaintyMs),
     signed(driftPpm, 0, 'ppm'),
-    uncertaintyMs === undefined ? '–' : `± ${amount(uncertaintyMs, 1, 'ms')}`,
     seen > 0 ? (faces / seen).toFixed(1) : '–',
   ];
   return html(
@@ -74,6 +70,12 @@ function cameraRow(camera: CameraStatus, medianMs: number, sets: number): HTMLEl
     html('td', {}, chips(camera.drops, 'drop')),
     html('td', {}, chips(missing, 'miss')),
   );
+}
+
+function clockText(offsetMs: number | undefined, uncertaintyMs: number | undefined): string {
+  const isFar = offsetMs !== undefined && Math.abs(offsetMs) >= 10_000;
+  const offset = isFar ? signed(offsetMs / 1000, 1, 's') : signed(offsetMs, 1, 'ms');
+  return uncertaintyMs === undefined ? offset : `${offset} ± ${uncertaintyMs.toFixed(1)} ms`;
 }
 
 /** Each reason with its count; nothing where all is well. */

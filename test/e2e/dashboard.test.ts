@@ -90,10 +90,14 @@ describe('the dashboard', () => {
     ]); // prettier-ignore
     const front = page.locator('tr[data-camera="front"] td');
     await eventually(() => front.allTextContents()).toEqual([
-      'front', '15.0', '0.0 ms', '+10 ppm', '± 0.8 ms', '1.7', 'late 1', 'late 1',
+      'front', '15.0', '0.0 ms ± 0.8 ms', '+10 ppm', '1.7', 'late 1', 'late 1',
     ]); // prettier-ignore
     const clocks = page.locator('.cameras tbody td:nth-child(3)');
-    expect(await clocks.allTextContents()).toEqual(['−12.5 ms', '0.0 ms', '+12.5 ms']);
+    expect(await clocks.allTextContents()).toEqual([
+      '−12.5 ms ± 0.8 ms',
+      '0.0 ms ± 0.8 ms',
+      '+12.5 ms ± 0.8 ms',
+    ]);
     expect(await page.locator('#sets').textContent()).toContain('92 %');
     expect(await page.locator('#stages').textContent()).toContain('9.0 · 14.0 ms');
   });
