@@ -1,8 +1,11 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import * as benchEncoder from './bench-encoder.js';
+import * as benchFaces from './bench-faces.js';
 import * as benchSync from './bench-sync.js';
 import * as cameras from './cameras.js';
 import * as doctor from './doctor.js';
+import * as evaluate from './evaluate.js';
 import * as exporting from './export.js';
 import * as faces from './faces.js';
 import { reportFailure } from './output.js';
@@ -20,12 +23,12 @@ const program = new Command('clmex')
   .showHelpAfterError('(add --help for what is allowed)');
 
 const commands = [
-  start, score, faces, cameras, record, replay, synth, train, exporting, doctor,
+  start, score, faces, cameras, record, replay, synth, train, evaluate, exporting, doctor,
 ]; // prettier-ignore
 for (const command of commands) command.register(program);
 
 const bench = program.command('bench').description('Measure this machine.');
-benchSync.register(bench);
+for (const benchmark of [benchSync, benchFaces, benchEncoder]) benchmark.register(bench);
 
 try {
   await program.parseAsync();

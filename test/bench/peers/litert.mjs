@@ -43,7 +43,9 @@ async function run({ run: name, input, shape, count }) {
     const from = performance.now();
     const tensor = new Tensor(input, shape);
     const results = await model.run([tensor]);
-    outputs = await Promise.all(results.map(async (result) => Float32Array.from(await result.data())));
+    outputs = await Promise.all(
+      results.map(async (result) => Float32Array.from(await result.data())),
+    );
     times.push(performance.now() - from);
     tensor.delete();
     for (const result of results) result.delete();
@@ -55,7 +57,10 @@ process.on('message', (message) => {
   const answer = async () => {
     if (message.load === undefined) return run(message);
     for (const [name, file] of Object.entries(message.load))
-      models.set(name, await loadAndCompile(new Uint8Array(await readFile(file)), { accelerator: 'wasm' }));
+      models.set(
+        name,
+        await loadAndCompile(new Uint8Array(await readFile(file)), { accelerator: 'wasm' }),
+      );
     return {};
   };
   answer().then(
