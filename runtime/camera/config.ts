@@ -63,6 +63,12 @@ const rtspSchema = z.strictObject({
     .string()
     .regex(/^(rtsps?|https?|udp|rtp|srt|tcp):\/\/\S+$/, 'must be an rtsp, http, udp, … address'),
   transport: z.enum(['tcp', 'udp']).default('tcp').describe('RTSP only'),
+  ntp: z
+    .boolean()
+    .default(false)
+    .describe(
+      'RTSP: the camera keeps its clock by NTP; take capture times from its sender reports',
+    ),
   size,
   hwaccel,
   silenceMs,

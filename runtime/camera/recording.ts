@@ -66,7 +66,7 @@ class RecordedCamera implements FrameSource {
         if (realtime) await sleepUntil(clock, arrivedAtMs, life.signal);
         const frame = await this.#decode(recorded, life);
         if (frame === undefined) return;
-        yield { ...frame, stampMs: recorded.stampMs + round * spanMs, arrivedAtMs };
+        yield { ...frame, stampMs: recorded.stampMs + offsetMs + round * spanMs, arrivedAtMs };
       }
       if (!realtime || !this.source.loop || life.signal.aborted) return;
     }

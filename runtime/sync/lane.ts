@@ -15,6 +15,10 @@ const INTERVALS = 15;
 const RECENT_STAMPS = 32;
 /** A camera whose last frames all came too late for any set is not waited for. */
 const LATE_STREAK = 8;
+/** Sources whose stamps are on the runtime's clock. */
+const EXACT = new Set<string>(['file', 'rtp', 'arrival']);
+/** Two hosts that keep their clocks by NTP on one network agree to a few milliseconds. */
+const NTP_UNCERTAINTY_MS = 10;
 /** Uncertainty of a frame stamped on arrival: nobody knows how long it was under way. */
 const ARRIVAL_UNCERTAINTY_MS = 40;
 
@@ -79,6 +83,7 @@ export class Lane {
 
   uncertaintyMs(stampMs: number): number {
     if (this.stampSource === 'file') return 0;
+    if (this.stampSource === 'rtp') return NTP_UNCERTAINTY_MS;
     if (this.stampSource === 'arrival') return ARRIVAL_UNCERTAINTY_MS;
     return this.#clock.uncertaintyMs(stampMs);
   }
@@ -119,7 +124,7 @@ export class Lane {
 
   /** Stamps are on the runtime's clock already: nothing has to be learned. */
   get exact(): boolean {
-    return this.stampSource === 'file' || this.stampSource === 'arrival';
+    return EXACT.has(this.stampSource ?? '');
   }
 
   #refusal(raw: RawFrame): DropReason | undefined {
@@ -142,7 +147,7 @@ export class Lane {
   }
 
   #map(raw: RawFrame): number {
-    if (raw.stampSource === 'file') return raw.stampMs;
+    if (raw.stampSource === 'file' || raw.stampSource === 'rtp') return raw.stampMs;
     if (raw.stampSource === 'arrival') return raw.stampMs - this.#leastDelayMs;
     if (this.#clock.version !== this.#clockVersion) {
       this.#clockVersion = this.#clock.version;

@@ -98,12 +98,30 @@ describe('a network camera', () => {
     const { url } = await rtspServer();
     const camera = await open({ kind: 'rtsp', url });
     const seen = await take(camera.frames(), 30);
-    expect(seen[0]).toMatchObject({ width: 160, height: 120, stampSource: 'rtp', cameraId: 'cam' });
+    expect(seen[0]).toMatchObject({
+      width: 160,
+      height: 120,
+      stampSource: 'device',
+      cameraId: 'cam',
+    });
     // 20 a second, on the sender's clock: arrivals jitter, stamps do not.
     expect(median(intervals(seen))).toBeCloseTo(50, 0);
     expect(seen.map(({ sequence }) => sequence)).toEqual(Array.from({ length: 30 }, (_, i) => i));
     await camera.close();
     expect(await ffmpegs()).toEqual([]);
+  });
+
+  it('that keeps its clock by NTP is stamped with the time of day from its sender reports', async () => {
+    const { url } = await rtspServer();
+    const camera = await open({ kind: 'rtsp', url, ntp: true });
+    const seen = await take(camera.frames(), 40);
+    // Server and test share a clock: what is left is encoding and transport.
+    for (const { stampMs, arrivedAtMs, stampSource } of seen) {
+      expect(stampSource).toBe('rtp');
+      expect(arrivedAtMs - stampMs).toBeGreaterThan(-20);
+      expect(arrivedAtMs - stampMs).toBeLessThan(1500);
+    }
+    expect(median(intervals(seen))).toBeCloseTo(50, 0);
   });
 
   it('delivers MPEG-TS over UDP', async () => {
