@@ -7,5 +7,7 @@ export default defineConfig({
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 2,
+    // The machine may be busy: what is waited for may take its time, and fails all the same.
+    expect: { poll: { timeout: 15_000 } },
   },
 });

@@ -117,6 +117,12 @@ export class Pipeline {
     }
   }
 
+  /** Who has left by now, where no frame set came that would have told. */
+  expire(nowMs: number): SubjectChange[] {
+    this.#views.expire(nowMs);
+    return this.#views.takeChanges();
+  }
+
   /** Ends the stages; the sets and changes that were still inside come back. */
   close(): { sets: FrameSet[]; changes: SubjectChange[] } {
     const sets = this.sync.close();

@@ -62,7 +62,10 @@ export class Runtime {
     this.#health = new Health(cameraIds, inference.info.engine, this.#clock.nowMs());
     this.#previews = config.privacy.previews ? new Previews(config.privacy) : undefined;
     this.#cameras = cameras;
-    this.#timer = setInterval(() => this.#publishStatus(), STATUS_EVERY_MS);
+    this.#timer = setInterval(() => {
+      this.#publishChanges(this.#pipeline.expire(this.#clock.nowMs()));
+      this.#publishStatus();
+    }, STATUS_EVERY_MS);
     this.finished = this.#run();
   }
 

@@ -72,6 +72,11 @@ export class ViewsStage {
     return groups;
   }
 
+  /** Lets time pass without faces: people leave even where no camera delivers any more. */
+  expire(atMs: number): void {
+    this.#retire(atMs);
+  }
+
   /** Who came and who left since the last call. */
   takeChanges(): SubjectChange[] {
     return this.#changes.splice(0);

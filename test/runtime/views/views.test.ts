@@ -92,6 +92,20 @@ describe('gathering views of a calibrated rig', () => {
     ]);
   });
 
+  it('lets people leave even where no camera delivers any more', () => {
+    const views = stage(rig);
+    const random = noise(9);
+    for (let i = 0; i < 5; i++) {
+      const seen = view([{ person: 'ada', head: headAt([0, 0, 0]) }], i * FRAME_MS, random);
+      views.push(seen, i * FRAME_MS);
+    }
+    views.takeChanges();
+    views.expire(4 * FRAME_MS + 900);
+    expect(views.takeChanges()).toEqual([]);
+    views.expire(4 * FRAME_MS + 1100);
+    expect(views.takeChanges()).toMatchObject([{ subjectId: 'person-1', state: 'left' }]);
+  });
+
   it('does not believe in a face that only one camera saw for one set', () => {
     const views = stage(rig);
     const random = noise(4);
