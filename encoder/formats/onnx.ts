@@ -32,7 +32,9 @@ export function writeOnnx(
   for (const { name } of graph.inputs) tensors.addInput(name, inputs);
   for (const layer of graph.layers) writeLayer(layer, tensors, prelu);
   for (const { name } of graph.outputs) tensors.addOutput(name);
-  const { nodes, initializers } = tensors;
+  const { nodes } = tensors;
+  const read = new Set(nodes.flatMap((node) => node.inputs));
+  const initializers = tensors.initializers.filter(({ name }) => read.has(name));
   return encodeOnnx({
     name: graph.name,
     nodes,

@@ -2,7 +2,7 @@ import {
   add, apply, cross, dot, multiply, normalize, scale, subtract, toDegrees, toRadians, transpose, type Mat3, type Vec3,
 } from '../../core/geometry.js'; // prettier-ignore
 import type { Head, HeadPose } from '../../core/types.js';
-import type { FaceGeometry } from './geometry.js';
+import { CANONICAL_POINTS, type FaceGeometry } from './geometry.js';
 
 /** Pinhole of the camera; distortion is small over a face and taken out at its centre only. */
 export interface Pinhole {
@@ -32,12 +32,13 @@ export interface FittedPose {
  * of yaw on its landmarks lag behind the head, which `opening` (a degree) undoes. Fitted on rendered
  * heads of known pose (docs/faces.md); two calibrated rigs confirm it on a real one.
  */
-export interface DepthModel {
+interface DepthModel {
   readonly gain: number;
   readonly flatFromDeg: number;
   readonly opening: number;
 }
-export const MESH_DEPTH: DepthModel = { gain: 1.4, flatFromDeg: 40, opening: 0.03 };
+const DEPTH_468: DepthModel = { gain: 1.4, flatFromDeg: 40, opening: 0.03 };
+const DEPTH_478: DepthModel = { gain: 1.4, flatFromDeg: 90, opening: 0 };
 const FARTHEST_YAW_DEG = 95;
 
 /** Distance between the eyes' centres of the canonical face, metres. */
@@ -54,8 +55,8 @@ export function fitPose(
   landmarks: Float32Array,
   geometry: FaceGeometry,
   pinhole: Pinhole,
-  depth: DepthModel = MESH_DEPTH,
 ): FittedPose | undefined {
+  const depth = landmarks.length > 3 * CANONICAL_POINTS ? DEPTH_478 : DEPTH_468;
   const aspect = pinhole.fx / pinhole.fy;
   let [seen, known, total]: [Vec3, Vec3, number] = [[0, 0, 0], [0, 0, 0], 0]; // prettier-ignore
   const pairs = geometry.basis.map(({ index, weight }) => {

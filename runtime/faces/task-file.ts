@@ -6,7 +6,9 @@ const MOST_ENTRIES = 64;
 /** Of all entries together, unpacked; the published face_landmarker.task holds 3.8 MB. */
 const MOST_BYTES = 64 << 20;
 
-const END = { signature: 0x06054b50, size: 22, entries: 10, directory: 16 } as const;
+const END = {
+  signature: 0x06054b50, size: 22, entriesHere: 8, entries: 10, directorySize: 12, directory: 16,
+} as const; // prettier-ignore
 const ENTRY = {
   signature: 0x02014b50, size: 46, flags: 8, method: 10, crc: 16, packed: 20, unpacked: 24,
   nameLength: 28, extraLength: 30, commentLength: 32, local: 42,
@@ -47,9 +49,11 @@ interface Entry {
 function directoryOf(view: DataView): Entry[] {
   const end = findEnd(view);
   const count = view.getUint16(end + END.entries, true);
+  if (count !== view.getUint16(end + END.entriesHere, true)) throw corrupt('directory');
   if (count > MOST_ENTRIES) throw tooLarge('entries', count, MOST_ENTRIES);
   const entries: Entry[] = [];
-  let [at, total] = [view.getUint32(end + END.directory, true), 0];
+  const directory = view.getUint32(end + END.directory, true);
+  let [at, total] = [directory, 0];
   for (let i = 0; i < count; i++) {
     if (view.getUint32(at, true) !== ENTRY.signature) throw corrupt('directory');
     if (view.getUint16(at + ENTRY.flags, true) & ENCRYPTED) throw corrupt('encrypted entry');
@@ -68,6 +72,7 @@ function directoryOf(view: DataView): Entry[] {
     });
     at += ENTRY.size + nameLength + view.getUint16(at + ENTRY.extraLength, true) + view.getUint16(at + ENTRY.commentLength, true); // prettier-ignore
   }
+  if (at !== directory + view.getUint32(end + END.directorySize, true)) throw corrupt('directory');
   return entries;
 }
 
