@@ -16,7 +16,7 @@ const facesSchema = z.strictObject({
 const MOST_CAMERAS = 8;
 const MOST_SUBJECTS = 8;
 
-export const configSchema = z.strictObject({
+const configSchema = z.strictObject({
   $schema: z.string().optional(),
   cameras: z
     .array(cameraSchema)

@@ -21,7 +21,7 @@ export class Window {
 }
 
 /** Nearest-rank percentile of ascending numbers; 0 of none. */
-export function nearestRank(sorted: Float64Array, share: number): number {
+function nearestRank(sorted: Float64Array, share: number): number {
   if (sorted.length === 0) return 0;
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
 }
