@@ -41,7 +41,10 @@ export class EvaluationData {
     }
     const list = await listOf(options);
     this.#skipped.push(...list.skipped);
-    const groups = await this.#pictures(list, new FaceCache(this.#inference, options.cache));
+    const groups = await this.#pictures(
+      list,
+      new FaceCache(async (frame) => (await this.#inference.faces([frame], []))[0], options.cache),
+    );
     if (groups.length > 0) return groups;
     throw new ClmexError('invalid-argument', 'holds no picture with a label the model knows', {
       field: options.data === undefined ? '--manifest' : '--data',

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { LocalInference } from '../runtime/inference/local.js';
+import type { Face } from '../core/types.js';
+import type { FramePixels } from '../runtime/inference/inference.js';
 import { decodePicture } from '../runtime/image.js';
 
 /** The face of one picture, or why there is none. */
@@ -20,14 +21,17 @@ const NOTHING: FoundFace = { yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 0 };
 const BLACK = 4;
 const VERSION = 1;
 
+/** The best face of one frame. */
+export type FindFace = (frame: FramePixels) => Promise<Face | undefined>;
+
 /** Finds and aligns the face of a picture once; with a directory, also over runs. */
 export class FaceCache {
-  readonly #inference: LocalInference;
+  readonly #find: FindFace;
   readonly #directory: string | undefined;
   #pictures = 0;
 
-  constructor(inference: LocalInference, directory?: string) {
-    this.#inference = inference;
+  constructor(find: FindFace, directory?: string) {
+    this.#find = find;
     this.#directory = directory;
   }
 
@@ -56,7 +60,7 @@ export class FaceCache {
       height,
       pixels,
     };
-    const [face] = await this.#inference.faces([frame], []);
+    const face = await this.#find(frame);
     if (face === undefined) return NOTHING;
     return { crop: face.crop, ...face.pose, quality: face.quality };
   }

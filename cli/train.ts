@@ -4,10 +4,13 @@ import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { EXPRESSION_LABELS } from '../core/types.js';
 import {
+  joinGroups,
+  listedGroups,
   loadCheckpoint, openRendered, parseRecipe, renderedGroups, selectBackend, shareOfLabels, train, writeCurves,
   type LogEntry, type Recipe, type TrainingData,
 } from '../training/index.js'; // prettier-ignore
 import { printResult, progress } from './output.js';
+import { pictureGroups } from './picture-groups.js';
 import { wholeNumber } from './synth-options.js';
 
 interface Options {
@@ -19,6 +22,9 @@ interface Options {
   readonly steps?: number;
   readonly seed?: number;
   readonly backend?: string;
+  readonly pictures?: string;
+  readonly root: string;
+  readonly cache?: string;
   readonly json: boolean;
 }
 
@@ -41,6 +47,12 @@ export function register(program: Command): void {
       .option('--steps <n>', 'instead of the recipe’s', wholeNumber(1))
       .option('--seed <n>', 'instead of the recipe’s', wholeNumber(0))
       .option('--backend <name>', 'node-gpu, webgpu, wasm or cpu, instead of the recipe’s')
+      .option(
+        '--pictures <csv>',
+        'real pictures beside the rendered ones: path,label[,subject]; finetuning only',
+      )
+      .option('--root <dir>', 'where the paths of --pictures start', '.')
+      .option('--cache <dir>', 'keeps the faces found in --pictures')
       .option('--json', 'print one JSON document', false)
       .action((options: Options) => run(stage as Recipe['stage'], options));
   }
@@ -55,7 +67,7 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
     ...(options.backend !== undefined && { backend: options.backend }),
   });
   await selectBackend(recipe.backend);
-  const data = await openData(options.data, recipe);
+  const data = await openData(options, recipe);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
@@ -107,13 +119,28 @@ async function readRecipe(file: string | undefined): Promise<Record<string, unkn
 }
 
 /** People of the train split teach, people of the validation split are watched. */
-async function openData(directory: string, recipe: Recipe): Promise<TrainingData> {
-  const rendered = await openRendered(directory);
+async function openData(options: Options, recipe: Recipe): Promise<TrainingData> {
+  const rendered = await openRendered(options.data);
   const set = renderedGroups(rendered, EXPRESSION_LABELS);
   const all = rendered.indices('train');
-  const train =
-    recipe.stage === 'finetune' ? shareOfLabels(set, all, recipe.labelShare, recipe.seed) : all;
-  return { set, train, validation: rendered.indices('validation') };
+  const finetune = recipe.stage === 'finetune';
+  const train = finetune ? shareOfLabels(set, all, recipe.labelShare, recipe.seed) : all;
+  const validation = rendered.indices('validation');
+  if (!finetune || options.pictures === undefined) return { set, train, validation };
+  const { pictures, root, cache } = options;
+  const groups = await pictureGroups({
+    manifest: pictures,
+    root,
+    cache,
+    labels: EXPRESSION_LABELS,
+    weight: recipe.pictures.weight,
+  });
+  return {
+    set: joinGroups(set, listedGroups(EXPRESSION_LABELS, groups)),
+    train,
+    validation,
+    pictures: groups.map((_, i) => set.size + i),
+  };
 }
 
 function describe(

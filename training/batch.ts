@@ -17,8 +17,10 @@ export interface Batch {
   readonly groupOf: readonly number[];
   /** A label a group. */
   readonly labels: readonly number[];
-  /** Shape weights a group, where every group has them. */
-  readonly shapes: readonly (readonly number[])[] | undefined;
+  /** Share of each group in the loss of labels. */
+  readonly weights: readonly number[];
+  /** Shape weights a group, where known. */
+  readonly shapes: readonly (readonly number[] | undefined)[];
   /** Rows that the fused score of their group sees: a random non-empty subset. */
   readonly fused: readonly boolean[];
 }
@@ -62,9 +64,6 @@ export function prepareBatch(
       row++;
     }
   }
-  const shapes = groups.every((group) => group.shapes)
-    ? groups.map((group) => group.shapes!)
-    : undefined;
   return {
     size,
     rows,
@@ -72,7 +71,8 @@ export function prepareBatch(
     features,
     groupOf,
     labels: groups.map(({ label }) => label),
-    shapes,
+    weights: groups.map(({ weight = 1 }) => weight),
+    shapes: groups.map(({ shapes }) => shapes),
     fused,
   };
 }

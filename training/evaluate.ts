@@ -1,7 +1,7 @@
 import { fuseViews, temperatureFor, toProbabilities, type FusionView } from '../encoder/fusion.js';
 import type { Model } from '../encoder/model.js';
 import { Random } from '../encoder/random.js';
-import { metricsOf, type Metrics, type Scored } from './metrics.js';
+import { jensenShannon, metricsOf, type Metrics, type Scored } from './metrics.js';
 
 /** A view to be scored; without an embedding no face was found in it. */
 export interface EvaluatedView extends FusionView {
@@ -30,6 +30,8 @@ export interface Evaluation extends Metrics {
   readonly perYaw: Readonly<Record<string, Summary>>;
   /** Random subsets of that many views of each group that has them. */
   readonly byViews: Readonly<Record<string, ViewsRow>>;
+  /** Mean Jensen–Shannon divergence between the single views of a group, nats; 0 is full agreement. */
+  readonly viewDivergence: number;
 }
 
 export const YAW_BINS: readonly (readonly [number, number])[] = [[0, 15], [15, 30], [30, 45], [45, 60], [60, 75], [75, 91]]; // prettier-ignore
@@ -48,7 +50,11 @@ export function evaluate(
   const singles = groups.flatMap(({ label, views }) =>
     views.map((view) => ({ view, label, probabilities: scoreView(model, view, prior) })),
   );
-  return { ...evaluateScores(labels, singles), byViews: byViews(model, groups, prior, seed) };
+  return {
+    ...evaluateScores(labels, singles),
+    byViews: byViews(model, groups, prior, seed),
+    viewDivergence: viewDivergence(model, groups, prior),
+  };
 }
 
 /** A view with its truth and its score, whoever scored it. */
@@ -73,6 +79,7 @@ export function evaluateScores(
     ...metricsOf(labels, singles),
     perYaw: Object.fromEntries(occurring.map(([name, inside]) => [name, summary(labels, inside)])),
     byViews: {},
+    viewDivergence: 0,
   };
 }
 
@@ -82,6 +89,21 @@ function scoreView(
   prior: readonly number[] | undefined,
 ): number[] | undefined {
   return view.embedding && model.fuse([view.embedding], [view], { prior }).probabilities;
+}
+
+function viewDivergence(
+  model: Model,
+  groups: readonly EvaluatedGroup[],
+  prior: readonly number[] | undefined,
+): number {
+  const divergences = groups.flatMap(({ views }) => {
+    const scores = views.flatMap((view) => {
+      const probabilities = scoreView(model, view, prior);
+      return probabilities ? [probabilities] : [];
+    });
+    return scores.length > 1 ? [jensenShannon(scores)] : [];
+  });
+  return divergences.reduce((sum, one) => sum + one, 0) / Math.max(1, divergences.length);
 }
 
 type SeenView = EvaluatedView & { readonly embedding: Float32Array };

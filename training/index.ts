@@ -2,7 +2,13 @@
 export { selectBackend } from '../encoder/backend/backend.js';
 export { loadCheckpoint, type Checkpoint } from './checkpoint.js';
 export { writeCurves } from './curves.js';
-export { renderedGroups, type GroupSet } from './dataset/groups.js';
+export {
+  joinGroups,
+  listedGroups,
+  renderedGroups,
+  type GroupSet,
+  type LabelledGroup,
+} from './dataset/groups.js';
 export { isKdef, readKdef } from './dataset/kdef.js';
 export {
   readFolder,

@@ -45,17 +45,23 @@ export function objective(input: ObjectiveInput): Terms {
   );
   term('single', finetune ? singleViews : 0, () => {
     const logits = labelLogits(cosines(embeddings, tensors), input);
+    const rows = batch.groupOf;
     return crossEntropy(
       logits,
-      batch.groupOf.map((g) => batch.labels[g]!),
+      rows.map((g) => batch.labels[g]!),
+      rows.map((g) => batch.weights[g]!),
       recipe,
     );
   });
   term('fused', finetune ? 1 - singleViews : 0, () => {
     const logits = labelLogits(fuse(embeddings, input), input);
-    return crossEntropy(logits, batch.labels, recipe);
+    return crossEntropy(logits, batch.labels, batch.weights, recipe);
   });
-  term('shapes', batch.shapes ? recipe.shapes : 0, () => shapesError(embeddings, input));
+  term(
+    'shapes',
+    tensors.has('shapes.kernel') && batch.shapes.some(Boolean) ? recipe.shapes : 0,
+    () => shapesError(embeddings, input),
+  );
   return { ...terms, loss: tf.addN(weighted) };
 }
 
@@ -131,26 +137,44 @@ function labelLogits(similarities: tf.Tensor2D, { recipe }: ObjectiveInput): tf.
   );
 }
 
-function crossEntropy(logits: tf.Tensor2D, labels: readonly number[], { head }: Recipe): tf.Scalar {
+/** Mean over rows, each with its weight. */
+function crossEntropy(
+  logits: tf.Tensor2D,
+  labels: readonly number[],
+  weights: readonly number[],
+  { head }: Recipe,
+): tf.Scalar {
   const [rows, count] = logits.shape;
-  const target = new Float32Array(rows * count).fill(head.labelSmoothing / count);
-  labels.forEach((label, row) => (target[row * count + label]! += 1 - head.labelSmoothing));
-  const total = tf.log(tf.sum(tf.exp(logits), 1, true));
-  const likelihood = tf.mul(tf.sub(logits, total), tf.tensor2d(target, [rows, count]));
-  return tf.mul(tf.sum(likelihood), -1 / rows);
+  const total = weights.reduce((sum, weight) => sum + weight, 0);
+  const target = new Float32Array(rows * count);
+  labels.forEach((label, row) => {
+    const share = weights[row]! / total;
+    target.fill((share * head.labelSmoothing) / count, row * count, (row + 1) * count);
+    target[row * count + label]! += share * (1 - head.labelSmoothing);
+  });
+  const normalizer = tf.log(tf.sum(tf.exp(logits), 1, true));
+  const likelihood = tf.mul(tf.sub(logits, normalizer), tf.tensor2d(target, [rows, count]));
+  return tf.neg(tf.sum(likelihood));
 }
 
+/** Squared error a row, over the rows whose shapes are known. */
 function shapesError(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.Scalar {
-  const truth = batch.groupOf.flatMap((g) => [...batch.shapes![g]!]);
   const predicted = tf.add(
     tf.matMul(embeddings, named(tensors, 'shapes.kernel')),
     named(tensors, 'shapes.bias'),
   );
   const width = predicted.shape[1]!;
-  return tf.mul(
-    tf.sum(tf.square(tf.sub(predicted, tf.tensor2d(truth, [batch.rows, width])))),
-    1 / batch.rows,
-  );
+  const truth = new Float32Array(batch.rows * width);
+  const known = new Float32Array(batch.rows);
+  batch.groupOf.forEach((g, row) => {
+    const shapes = batch.shapes[g];
+    if (shapes === undefined) return;
+    truth.set(shapes, row * width);
+    known[row] = 1;
+  });
+  const errors = tf.square(tf.sub(predicted, tf.tensor2d(truth, [batch.rows, width])));
+  const share = 1 / known.reduce((sum, one) => sum + one, 0);
+  return tf.mul(tf.sum(tf.mul(errors, tf.tensor2d(known, [batch.rows, 1]))), share);
 }
 
 const named = (tensors: Tensors, name: string): tf.Tensor2D => tensors.get(name) as tf.Tensor2D;

@@ -69,6 +69,13 @@ export const recipeSchema = z.strictObject({
   }).prefault({}),
   /** Weight of the mean squared error of the expression shapes, where the data has them. */
   shapes: z.number().min(0).default(0),
+  /** Pictures of real people beside the rendered groups, where the run has some; finetuning only. */
+  pictures: z.strictObject({
+    /** A batch. */
+    count: z.number().int().min(0).default(4),
+    /** Of one picture against one rendered group in the loss of labels. */
+    weight: z.number().positive().default(0.5),
+  }).prefault({}),
   validateEvery: z.number().int().positive().default(250),
   saveEvery: z.number().int().positive().default(250),
 }); // prettier-ignore

@@ -31,6 +31,8 @@ export interface LogEntry {
 export interface TrainingData {
   readonly set: GroupSet;
   readonly train: readonly number[];
+  /** Groups drawn beside them, as the recipe's `pictures` says. */
+  readonly pictures?: readonly number[] | undefined;
   readonly validation: readonly number[];
 }
 
@@ -203,9 +205,13 @@ async function truncateLog(directory: string, step: number): Promise<void> {
   await rename(`${path}.tmp`, path);
 }
 
-function samplerOf(recipe: Recipe, { set, train }: TrainingData): Sampler {
+function samplerOf(recipe: Recipe, { set, train, pictures = [] }: TrainingData): Sampler {
   if (recipe.stage === 'pretrain') return peopleSampler(set, train, recipe.batch);
-  return balancedSampler(set, train, recipe.batch);
+  const rendered = balancedSampler(set, train, recipe.batch);
+  if (pictures.length === 0 || recipe.pictures.count === 0) return rendered;
+  const shape = { people: recipe.pictures.count, captures: 1, views: recipe.batch.views };
+  const real = balancedSampler(set, pictures, shape);
+  return (random) => [...rendered(random), ...real(random)];
 }
 
 async function saveRun(

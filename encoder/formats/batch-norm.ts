@@ -12,8 +12,8 @@ export interface Normalized {
 
 /**
  * Batch normalisation (Ioffe & Szegedy 2015) by this batch's own statistics, with the ReLU behind it
- * where asked for. Sums over places are products with ones, scale and shift one depthwise 1 × 1
- * convolution: on the WASM backend each is several times faster than the plain operation.
+ * where asked for. Means are taken by pooling, scale and shift are one depthwise 1 × 1 convolution: on
+ * the WASM backend each is several times faster than the plain operation.
  * @param x [n, h, w, c]. @param gamma [c]. @param beta [c].
  */
 export function batchNormalize(
@@ -81,11 +81,14 @@ export function applyStatistics(
   return tf.add(tf.mul(x, factor), tf.sub(beta, tf.mul(mean, factor)));
 }
 
+/** Pooling over places, then a product with ones over the batch: quick on every backend. */
 function channelMean(x: tf.Tensor4D): tf.Tensor1D {
-  const channels = x.shape[3];
-  const places = x.size / channels;
-  const ones = tf.fill<tf.Rank.R2>([1, places], 1 / places);
-  return tf.reshape<tf.Rank.R1>(tf.matMul(ones, tf.reshape<tf.Rank.R2>(x, [places, channels])), [
+  const [batch, height, width, channels] = x.shape;
+  const pooled = tf.reshape<tf.Rank.R2>(tf.avgPool(x, [height, width], 1, 'valid'), [
+    batch,
+    channels,
+  ]);
+  return tf.reshape<tf.Rank.R1>(tf.matMul(tf.fill<tf.Rank.R2>([1, batch], 1 / batch), pooled), [
     channels,
   ]);
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cropNormalizer, DEFAULT_MASK } from '../../encoder/normalize.js';
 import { Random } from '../../encoder/random.js';
 import { createAugmenter } from '../../training/augment.js';
+import { joinGroups, listedGroups } from '../../training/dataset/groups.js';
 import { prepareBatch } from '../../training/batch.js';
 import { parseRecipe } from '../../training/recipe.js';
 import {
@@ -114,6 +115,35 @@ describe('batches', () => {
       );
     }
     expect([...sizes].sort()).toEqual([1, 2, 3]);
+  });
+
+  it('take single pictures beside the groups, at their own weight and without shapes', () => {
+    const rendered = toySet({ people: 2, captures: 3, views: 2, shapes: 3 });
+    const { views } = set.read(0);
+    const joined = joinGroups(
+      rendered,
+      listedGroups(set.labels, [
+        { personId: 'real', label: 1, weight: 0.25, views: views.slice(0, 1) },
+      ]),
+    );
+    expect(joined.size).toBe(7);
+    expect(joined.info(6).personId).toBe('real');
+    const drawn = [{ group: 0, views: [0, 1] }, { group: 6, views: [0] }]; // prettier-ignore
+    const batch = prepareBatch(
+      joined,
+      drawn,
+      { size: 64, normalize: cropNormalizer(64, DEFAULT_MASK) },
+      new Random(1),
+    );
+    expect(batch).toMatchObject({
+      rows: 3,
+      groupOf: [0, 0, 1],
+      labels: [0, 1],
+      weights: [1, 0.25],
+      fused: [true, true, true],
+    });
+    expect(batch.shapes[0]).toHaveLength(3);
+    expect(batch.shapes[1]).toBeUndefined();
   });
 
   it('see only the share of the labels that the recipe allows', () => {

@@ -64,6 +64,12 @@ describe('evaluation', () => {
     expect(result.byViews['3']!.baselines.meanSingleView.accuracy).toBeCloseTo(2 / 3, 12);
   });
 
+  it('says how far the views of one moment disagree', () => {
+    const agreed = evaluate(model, [{ personId: 'a', label: 0, views: [at(10), at(10, 50)] }]);
+    expect(agreed.viewDivergence).toBeCloseTo(0, 6);
+    expect(result.viewDivergence).toBeGreaterThan(0.05);
+  });
+
   it('follows another prior', () => {
     const sceptic = evaluate(model, groups, { prior: [0.001, 0.999] });
     expect(sceptic.perClass[labels[0]!]!.recall).toBe(0);

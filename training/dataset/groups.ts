@@ -13,6 +13,8 @@ export interface GroupInfo {
   /** Index into the set's labels. */
   readonly label: number;
   readonly shapes?: readonly number[] | undefined;
+  /** Its share in the loss of labels, 1 where absent. */
+  readonly weight?: number | undefined;
 }
 
 export interface LabelledGroup extends GroupInfo {
@@ -49,5 +51,29 @@ export function renderedGroups(set: RenderedSet, labels: readonly string[]): Gro
       const { personId, label, shapes, views } = set.read(index);
       return { personId, label: indexOf(label), shapes, views };
     },
+  };
+}
+
+/** Two sets one after the other; they speak of the same labels. */
+export function joinGroups(first: GroupSet, second: GroupSet): GroupSet {
+  const at = <T>(index: number, take: (set: GroupSet, own: number) => T): T =>
+    index < first.size ? take(first, index) : take(second, index - first.size);
+  return {
+    labels: first.labels,
+    size: first.size + second.size,
+    info: (index) => at(index, (set, own) => set.info(own)),
+    read: (index) => at(index, (set, own) => set.read(own)),
+  };
+}
+
+export function listedGroups(
+  labels: readonly string[],
+  groups: readonly LabelledGroup[],
+): GroupSet {
+  return {
+    labels,
+    size: groups.length,
+    info: (index) => groups[index]!,
+    read: (index) => groups[index]!,
   };
 }
