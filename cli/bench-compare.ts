@@ -19,7 +19,7 @@ export interface Difference {
 /** Two runs of one program on one quiet machine differ by this much in their timings. */
 const LEAST_NOISE = 0.05;
 /** Describe the run or its course instead of measuring something. */
-const NOT_MEASURED = /(^|\.)(samples|startedAt|cores|memoryGiB|threads|batch|crops|cameras|people|seconds)(\.|$)/; // prettier-ignore
+const NOT_MEASURED = /(^|\.)(samples|measuredAt|cores|memoryGiB|threads|batch|crops|cameras|people|seconds)(\.|$)/; // prettier-ignore
 
 /** `clmex bench compare`: which numbers of two reports differ by more than their noise. */
 export function register(bench: Command): void {

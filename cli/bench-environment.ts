@@ -13,7 +13,7 @@ export interface Environment {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGiB: number;
-  readonly startedAt: string;
+  readonly measuredAt: string;
 }
 
 export function environment(): Environment {
@@ -25,7 +25,7 @@ export function environment(): Environment {
     cpu: cores[0]?.model.trim() ?? 'unknown',
     cores: cores.length,
     memoryGiB: Math.round(totalmem() / 2 ** 30),
-    startedAt: new Date().toISOString(),
+    measuredAt: new Date().toISOString(),
   };
 }
 

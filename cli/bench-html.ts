@@ -34,7 +34,7 @@ function sectionOf(report: Report): string {
 
 /** Reports within a report stand under their own headings; other objects are rows of numbers. */
 const isReport = (value: unknown): boolean =>
-  typeof value === 'object' && value !== null && 'startedAt' in value;
+  typeof value === 'object' && value !== null && 'measuredAt' in value;
 
 function plotsOf(report: Report): string {
   const plots: string[] = [];
@@ -92,7 +92,7 @@ function cellOf(value: unknown): string {
     return inner.join(' ');
   }
   if (typeof value === 'number') return String(Number(value.toPrecision(4)));
-  return typeof value === 'string' ? escape(value) : String(value as boolean | null | undefined);
+  return typeof value === 'string' ? escape(value) : String(value);
 }
 
 const STYLE = `

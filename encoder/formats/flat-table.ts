@@ -69,6 +69,14 @@ export class FlatTable {
     const { start, length } = this.#vector(number, 4);
     return Array.from({ length }, (_, i) => this.#buffer.readInt32(start + 4 * i));
   }
+  floats(number: number): number[] {
+    const { start, length } = this.#vector(number, 4);
+    return Array.from({ length }, (_, i) => this.#buffer.readFloat32(start + 4 * i));
+  }
+  longs(number: number): number[] {
+    const { start, length } = this.#vector(number, 8);
+    return Array.from({ length }, (_, i) => Number(this.#buffer.readInt64(start + 8 * i)));
+  }
   uint16s(number: number): number[] {
     const { start, length } = this.#vector(number, 2);
     return Array.from({ length }, (_, i) => this.#buffer.readUint16(start + 2 * i));

@@ -19,6 +19,13 @@ export interface TfliteTensor {
   /** Empty for a tensor that is computed. */
   readonly data: Uint8Array;
   readonly sparsity: FlatTable | undefined;
+  /** real = scale × (q − zeroPoint); empty lists for a tensor of floats. */
+  readonly quantization: {
+    readonly scales: readonly number[];
+    readonly zeroPoints: readonly number[];
+    /** Dimension along which the scales lie where there are several. */
+    readonly axis: number;
+  };
 }
 
 export interface TfliteOperator {
@@ -50,7 +57,8 @@ const OPERATORS =
 const MODEL = { version: 0, operatorCodes: 1, subgraphs: 2, buffers: 4 } as const;
 const CODE = { oldBuiltin: 0, custom: 1, builtin: 3 } as const;
 const SUBGRAPH = { tensors: 0, inputs: 1, outputs: 2, operators: 3 } as const;
-const TENSOR = { shape: 0, type: 1, buffer: 2, name: 3, sparsity: 6 } as const;
+const TENSOR = { shape: 0, type: 1, buffer: 2, name: 3, quantization: 4, sparsity: 6 } as const;
+const QUANTIZATION = { scales: 2, zeroPoints: 3, axis: 6 } as const;
 const OPERATOR = { code: 0, inputs: 1, outputs: 2, options: 4 } as const;
 const BUFFER = { data: 0 } as const;
 
@@ -73,6 +81,7 @@ export function readTfliteFile(bytes: Uint8Array): TfliteFile {
     type: tensor.int8(TENSOR.type),
     data: at(buffers, tensor.uint32(TENSOR.buffer), 'buffer'),
     sparsity: tensor.table(TENSOR.sparsity),
+    quantization: quantizationOf(tensor.table(TENSOR.quantization)),
   }));
   const operators = graph.tables(SUBGRAPH.operators).map((operator) => ({
     name: at(names, operator.uint32(OPERATOR.code), 'operator code'),
@@ -85,6 +94,14 @@ export function readTfliteFile(bytes: Uint8Array): TfliteFile {
     inputs: graph.ints(SUBGRAPH.inputs),
     outputs: graph.ints(SUBGRAPH.outputs),
     operators,
+  };
+}
+
+function quantizationOf(table: FlatTable | undefined): TfliteTensor['quantization'] {
+  return {
+    scales: table?.floats(QUANTIZATION.scales) ?? [],
+    zeroPoints: table?.longs(QUANTIZATION.zeroPoints) ?? [],
+    axis: table?.int32(QUANTIZATION.axis) ?? 0,
   };
 }
 

@@ -54,6 +54,8 @@ export function layersOf(op: Operator): Layer[] {
       return [dense(op)];
     case 'MAX_POOL_2D':
       return [{ kind: 'maxPool', ...base(op), size: [int(op, 4), int(op, 3)], strides: [int(op, 2), int(op, 1)], padding: padding(op) }]; // prettier-ignore
+    case 'L2_NORMALIZATION':
+      return [{ kind: 'l2Normalize', ...base(op) }];
     case 'PRELU':
       return [{ kind: 'prelu', ...base(op), alpha: flat(needed(op, 1)) }];
     case 'PAD':

@@ -3,7 +3,7 @@ import type { Weights } from '../graph.js';
 import type { FlatTable } from './flat-table.js';
 import type { TfliteTensor } from './tflite-file.js';
 
-const TYPE = { float32: 0, float16: 1, int32: 2 } as const;
+const TYPE = { float32: 0, float16: 1, int32: 2, int8: 9 } as const;
 const MOST_ELEMENTS = 1 << 26;
 
 /** Elements of a shape. @throws ClmexError `model-invalid` for negative or absurd sizes. */
@@ -18,13 +18,14 @@ export function elementsOf(shape: readonly number[], name: string): number {
 }
 
 /**
- * A constant tensor as float32: half precision widened, sparse layouts filled in, integers (axes,
- * sizes, paddings) as they are.
+ * A constant tensor as float32: half precision widened, sparse layouts filled in, quantised integers
+ * multiplied by their scales, others (axes, sizes, paddings) as they are.
  */
 export function readWeights(tensor: TfliteTensor): Weights {
   const values = decode(tensor);
   const count = elementsOf(tensor.shape, tensor.name);
-  const data = tensor.sparsity === undefined ? values : densify(tensor, tensor.sparsity, values);
+  const dense = tensor.sparsity === undefined ? values : densify(tensor, tensor.sparsity, values);
+  const data = dequantized(tensor, dense);
   if (data.length !== count)
     throw new ClmexError('model-invalid', 'a constant does not fill its shape', {
       field: tensor.name,
@@ -32,6 +33,16 @@ export function readWeights(tensor: TfliteTensor): Weights {
       allowed: `${count} values`,
     });
   return { shape: tensor.shape, data };
+}
+
+function dequantized({ shape, quantization }: TfliteTensor, data: Float32Array): Float32Array {
+  const { scales, zeroPoints, axis } = quantization;
+  if (scales.length === 0) return data;
+  const inner = shape.slice(axis + 1).reduce((product, size) => product * size, 1);
+  return data.map((q, i) => {
+    const slice = Math.floor(i / inner) % scales.length;
+    return (q - (zeroPoints[slice] ?? 0)) * scales[slice]!;
+  });
 }
 
 function decode({ name, type, data }: TfliteTensor): Float32Array {
@@ -47,11 +58,13 @@ function decode({ name, type, data }: TfliteTensor): Float32Array {
       );
     case TYPE.int32:
       return Float32Array.from({ length: data.length >> 2 }, (_, i) => view.getInt32(4 * i, true));
+    case TYPE.int8:
+      return Float32Array.from({ length: data.length }, (_, i) => view.getInt8(i));
     default:
       throw new ClmexError('unsupported', 'constants of this type are not read', {
         field: name,
         value: type,
-        allowed: 'float32 (0), float16 (1), int32 (2)',
+        allowed: 'float32 (0), float16 (1), int32 (2), int8 (9)',
       });
   }
 }

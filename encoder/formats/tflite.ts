@@ -6,8 +6,8 @@ import { readTfliteFile, type TfliteFile, type TfliteOperator } from './tflite-f
 import { readWeights } from './tflite-weights.js';
 
 /**
- * Reads a TensorFlow Lite model of one graph with float weights (half precision and sparse ones are
- * widened).
+ * Reads a TensorFlow Lite model of one graph as a float graph: weights in half precision, sparse or
+ * quantised are widened, steps between floats and bytes left out.
  * @param name Name of the graph and of the model in errors.
  * @throws ClmexError `model-invalid` for a corrupt file, `unsupported` for an operator, a constant
  *   or an option that is not known, naming the operator and its place.
@@ -26,7 +26,7 @@ export function readTflite(bytes: Uint8Array, name: string): Graph {
 class GraphReader {
   readonly #file: TfliteFile;
   readonly #name: string;
-  readonly #names: readonly string[];
+  readonly #names: string[];
   readonly #constants = new Map<number, Weights>();
   readonly #made = new Set<number>();
   readonly #layers: Layer[] = [];
@@ -62,6 +62,14 @@ class GraphReader {
     const place = `operator ${position} ${operator.name} (makes '${made?.name ?? '?'}')`;
     if (output === undefined || made === undefined || operator.outputs.length !== 1)
       throw new ClmexError('unsupported', 'an operator must make one tensor', { field: place });
+    if (operator.name === 'QUANTIZE' || operator.name === 'DEQUANTIZE') {
+      const source = operator.inputs[0] ?? -1;
+      if (this.#made.has(source)) {
+        this.#names[output] = this.#names[source]!;
+        this.#made.add(output);
+        return;
+      }
+    }
     if (operator.name === 'DEQUANTIZE' || operator.name === 'DENSIFY') {
       this.#constants.set(output, this.#needConstant(operator.inputs[0], place));
       return;

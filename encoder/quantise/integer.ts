@@ -1,3 +1,4 @@
+import { ClmexError } from '../../core/errors.js';
 import { elements, inferShapes, samePads, type Shape } from '../formats/shapes.js';
 import type { Conv2d, DepthwiseConv2d, Elementwise, Layer, MaxPool, Padding } from '../graph.js';
 import {
@@ -62,8 +63,13 @@ function runLayer(
       return maxPool(layer, x, shape, shapes.get(layer.name)!);
     case 'globalAveragePool':
       return average(x, shape, from, to);
+    case 'reshape':
+      return x;
     default:
-      return x; // reshape: the same bytes
+      throw new ClmexError('unsupported', 'this layer has no integer form', {
+        field: layer.name,
+        value: layer.kind,
+      });
   }
 }
 
