@@ -25,7 +25,7 @@ export function startInference(
 }
 
 /**
- * Proves that networks run here: loads them as {@link startInference} would and runs each once.
+ * Proves that networks run here: loads them as the runtime would and runs each once.
  * @returns what ran, for people.
  */
 export async function proveInference(config: Config): Promise<string> {
