@@ -96,7 +96,7 @@ const webcamSchema = z.strictObject({
 });
 
 /** Where a camera's frames come from, by `kind`. */
-export const sourceSchema = z.discriminatedUnion('kind', [
+const sourceSchema = z.discriminatedUnion('kind', [
   videoSchema,
   recordingSchema,
   v4l2Schema,

@@ -1,15 +1,18 @@
 import { execFile } from 'node:child_process';
 import { readdir, readFile, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 
-export interface DeviceMode {
+const run = promisify(execFile);
+
+interface DeviceMode {
   /** As FFmpeg names it, e.g. mjpeg, yuyv422. */
   readonly format: string;
   readonly compressed: boolean;
   readonly sizes: readonly string[];
 }
 
-export interface VideoDevice {
+interface VideoDevice {
   readonly path: string;
   readonly name: string;
   /** USB bus and its speed in Mbit/s, where the device is on one. */
@@ -60,12 +63,14 @@ export async function listDevices(
 
 function ffmpegModes(path: string): Promise<string> {
   const args = ['-hide_banner', '-f', 'v4l2', '-list_formats', 'all', '-i', path];
-  return new Promise((resolve) => {
-    // FFmpeg always fails here: it lists and opens nothing.
-    execFile('ffmpeg', args, { timeout: 5000 }, (error, _, stderr) =>
-      resolve(stderr === '' ? (error?.message ?? '') : stderr),
-    );
-  });
+  // FFmpeg always fails here: it lists and opens nothing.
+  return run('ffmpeg', args, { timeout: 5000 }).then(
+    ({ stderr }) => stderr,
+    (error: unknown) => {
+      const { stderr, message } = error as Error & { readonly stderr?: string };
+      return stderr === undefined || stderr === '' ? message : stderr;
+    },
+  );
 }
 
 /** Lines such as `[video4linux2,v4l2 @ …] Compressed:  mjpeg :  Motion-JPEG : 1280x720 640x480`. */

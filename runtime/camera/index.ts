@@ -1,4 +1,4 @@
-export type { Camera, CameraContext, CameraState, CameraStatus } from './camera.js';
+export type { Camera, CameraState, CameraStatus } from './camera.js';
 export { openCamera } from './open.js';
-export { mergeCameras, type MergedEvent } from './merge.js';
+export { mergeCameras } from './merge.js';
 export { Timeline } from './timeline.js';

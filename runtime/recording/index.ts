@@ -16,7 +16,7 @@
  * Frames of one camera are written in order of arrival. Times are milliseconds: `stampMs` on the
  * camera's clock, the others on the recorder's, which must not be negative.
  */
-export { RecordingWriter, type RecordingOptions } from './writer.js';
+export { RecordingWriter } from './writer.js';
 export { readRecording, type RecordingEntry } from './reader.js';
 export { readArrivals, type RecordedTimes } from './arrivals.js';
 export { readRecordingRig, readTruth, summarizeRecording } from './summary.js';

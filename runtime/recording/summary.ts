@@ -2,7 +2,7 @@ import type { RigCalibration } from '../../calibration/index.js';
 import { ClmexError } from '../../core/errors.js';
 import { readRecording } from './reader.js';
 
-export interface RecordedCamera {
+interface RecordedCamera {
   readonly id: string;
   readonly width: number;
   readonly height: number;

@@ -1,3 +1,3 @@
-export { SyncStage, type ClockEstimate, type SyncOptions } from './sync.js';
+export { SyncStage } from './sync.js';
 export type { SyncConfig } from './config.js';
 export { FrameTimer } from './frame-timer.js';

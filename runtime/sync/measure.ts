@@ -6,13 +6,13 @@ import type { Scenario } from './scenarios.js';
 import { rawFrameOf, simulate, type SimulatedFrame } from './simulate.js';
 import { SyncStage } from './sync.js';
 
-export interface SyncReport extends MatchReport {
+interface SyncReport extends MatchReport {
   readonly clockSteps: number;
   readonly drops: Readonly<Record<string, number>>;
   readonly missing: Readonly<Record<string, number>>;
 }
 
-export type Baseline = 'nearestStamp' | 'nearestArrival' | 'exactStamp';
+type Baseline = 'nearestStamp' | 'nearestArrival' | 'exactStamp';
 
 export interface ScenarioReport extends SyncReport {
   readonly scenario: string;

@@ -1,7 +1,7 @@
 import type { RawFrame } from '../../core/types.js';
 
 /** How long frames are under way: the least, plus a log-normal rest, and now and then a long stall. */
-export interface SimulatedDelay {
+interface SimulatedDelay {
   readonly leastMs: number;
   /** Median of what is added to the least. */
   readonly medianMs: number;
