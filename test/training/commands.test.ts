@@ -1,0 +1,181 @@
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { EXPRESSION_LABELS } from '../../core/types.js';
+import { writeShard, type Split } from '../../training/dataset/shard.js';
+import type { Evaluation } from '../../training/evaluate.js';
+import { runCli, type Finished } from '../support/cli.js';
+import { toySet } from '../support/toy-set.js';
+
+/** A rendered set as `clmex synth dataset` writes it, with pictures drawn here. */
+async function writeToyRendered(directory: string): Promise<void> {
+  const set = toySet({
+    people: 8,
+    labels: [...EXPRESSION_LABELS],
+    captures: 7,
+    views: 2,
+    shapes: 3,
+  });
+  const splits: Split[] = [
+    'train',
+    'train',
+    'train',
+    'train',
+    'validation',
+    'validation',
+    'test',
+    'test',
+  ];
+  const captures = Array.from({ length: set.size }, (_, i) => {
+    const { personId, label, shapes, views } = set.read(i);
+    const split = splits[Number(personId.slice(-1))]!;
+    return {
+      meta: {
+        personId, split, label: EXPRESSION_LABELS[label]!, strength: 1, shapes: [...shapes!],
+        views: views.map(({ yawDeg, pitchDeg, rollDeg, quality }) => ({ yawDeg, pitchDeg, rollDeg, quality, trueYawDeg: yawDeg })),
+      },
+      views: views.map(({ crop }) => ({ crop, landmarks: new Float32Array(468 * 3) })),
+    };
+  }); // prettier-ignore
+  const shard = {
+    version: 1,
+    seed: 1,
+    shapeNames: ['a', 'b', 'c'],
+    missedYawDeg: [],
+    captures: captures.map(({ meta }) => meta),
+  } as const;
+  await writeShard(
+    directory,
+    0,
+    { ...shard, shapeNames: [...shard.shapeNames], missedYawDeg: [] },
+    captures.flatMap(({ views }) => views),
+  );
+}
+
+describe('training from the command line', () => {
+  let root: string;
+  const at = (...parts: string[]): string => join(root, ...parts);
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'clmex-commands-'));
+    await mkdir(at('set'));
+    await writeToyRendered(at('set'));
+    await writeFile(
+      at('recipe.json'),
+      JSON.stringify({
+        batch: { people: 2, captures: 2, views: 2 },
+        validateEvery: 2,
+        saveEvery: 2,
+      }),
+    );
+  });
+  afterAll(() => rm(root, { recursive: true }));
+
+  const json = ({ code, stdout, stderr }: Finished): unknown => {
+    expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' });
+    return JSON.parse(stdout);
+  };
+  const train = (stage: string, out: string, ...more: string[]): Promise<Finished> =>
+    runCli(
+      'train',
+      stage,
+      '--data',
+      at('set'),
+      '--out',
+      at(out),
+      '--recipe',
+      at('recipe.json'),
+      '--json',
+      ...more,
+    );
+
+  it(
+    'pre-trains, finetunes, exports, and measures the manifest’s table again',
+    { timeout: 180_000 },
+    async () => {
+      expect(json(await train('pretrain', 'pre', '--steps', '2'))).toMatchObject({
+        steps: 2,
+        groups: 28,
+      });
+      expect(
+        json(await train('finetune', 'fine', '--steps', '4', '--from', at('pre'))),
+      ).toMatchObject({ steps: 4 });
+      expect(await readFile(at('fine', 'curves.svg'), 'utf8')).toContain('<polyline');
+      const exported = await runCli(
+        'export',
+        '--run',
+        at('fine'),
+        '--data',
+        at('set'),
+        '--out',
+        at('model'),
+        '--json',
+      );
+      const { table } = json(exported) as { table: Evaluation };
+      const again = json(
+        await runCli(
+          'evaluate',
+          '--model',
+          at('model'),
+          '--data',
+          at('set'),
+          '--split',
+          'test',
+          '--json',
+        ),
+      ) as Evaluation;
+      expect(again.n).toBe(28);
+      expect(again.confusion).toEqual(table.confusion);
+      expect(again.ece).toBeCloseTo(table.ece, 3);
+      expect(again.byViews['2']!.accuracy).toBeCloseTo(table.byViews['2']!.accuracy, 6);
+      const probed = json(
+        await runCli(
+          'evaluate',
+          '--model',
+          at('model'),
+          '--data',
+          at('set'),
+          '--split',
+          'all',
+          '--probe',
+          '4',
+          '--json',
+        ),
+      ) as Evaluation;
+      expect(probed).toMatchObject({ n: 112, found: 112 });
+      const resumed = json(
+        await train('finetune', 'fine', '--steps', '4', '--from', at('pre'), '--resume'),
+      );
+      expect(resumed).toMatchObject({ steps: 4 });
+    },
+  );
+
+  it.each([
+    [
+      'a recipe with a wrong field',
+      ['train', 'pretrain', '--data', 'set', '--out', 'x', '--recipe', 'wrong.json'],
+      /contrastive\.temperature/,
+    ],
+    ['a missing rendered set', ['train', 'pretrain', '--data', 'nowhere', '--out', 'x'], /nowhere/],
+    [
+      'both sources of pictures',
+      ['evaluate', '--manifest', 'a.csv', '--data', 'set'],
+      /exactly one source/,
+    ],
+    ['a probe of one fold', ['evaluate', '--data', 'set', '--probe', '1'], /whole number from 2/],
+    [
+      'an export without labels learned',
+      ['export', '--run', 'none', '--data', 'set', '--out', 'x'],
+      /none/,
+    ],
+  ])('says what is wrong with %s', async (_, args, message) => {
+    await writeFile(at('wrong.json'), '{"contrastive":{"temperature":-1}}');
+    const names = ['set', 'x', 'wrong.json', 'nowhere', 'a.csv', 'none'];
+    const { code, stdout, stderr } = await runCli(
+      ...args.map((arg) => (names.includes(arg) ? at(arg) : arg)),
+    );
+    expect(code).not.toBe(0);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(message);
+  });
+});
