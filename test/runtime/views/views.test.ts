@@ -20,7 +20,7 @@ function view(
   people: readonly Scripted[],
   atMs: number,
   random: () => number,
-  hide = (_face: Face) => false,
+  hide: (face: Face) => boolean = () => false,
 ): Face[] {
   return Object.entries(rig.cameras).flatMap(([id, camera]) =>
     people
