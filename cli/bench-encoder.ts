@@ -1,12 +1,13 @@
 import type { Command } from 'commander';
 import { writeOnnxInt8 } from '../encoder/formats/onnx-int8.js';
 import { loadModel, type Model } from '../encoder/index.js';
-import { cosine, quantizeBest } from '../encoder/quantise/choose.js';
+import { quantizeBest } from '../encoder/quantise/choose.js';
 import { createEngine, type Engine, type Session } from '../runtime/engine/engine.js';
 import { DEFAULT_MODEL } from '../runtime/index.js';
 import { collectCrops, type CroppedView } from './bench-crops.js';
 import { environment, median, rounded, SAMPLE_CONFIG } from './bench-environment.js';
 import { operationsOf, peakGraph, PEAK_OPERATIONS } from './bench-operations.js';
+import { compareEmbeddings, embedViews } from './embed-views.js';
 import { integer, printResult, progress } from './output.js';
 import { batchesOf, GraphRunner, inputsOf } from './quantise-model.js';
 
@@ -46,7 +47,8 @@ async function run(options: Options): Promise<void> {
   const peak = await engine.load(writeOnnxInt8(peakGraph()), 'int8 matrix product');
   try {
     progress('comparing …');
-    const near = await compare(model, views, float, int8);
+    const expected = await embedViews(model, float, views);
+    const near = compareEmbeddings(model, views, expected, await embedViews(model, int8, views));
     const times = await time(model, views, { float, int8, peak }, options);
     const operations = operationsOf(model.graph) * options.batch;
     const peakGops = PEAK_OPERATIONS / times.peak / 1e6;
@@ -88,44 +90,6 @@ async function int8Of(model: Model, engine: Engine, views: readonly CroppedView[
   ); // prettier-ignore
   await runner.close();
   return { bytes: writeOnnxInt8(quantized), from: 'here, from every other face' };
-}
-
-async function compare(
-  model: Model,
-  views: readonly CroppedView[],
-  float: Session,
-  int8: Session,
-): Promise<Readonly<Record<'embeddingCosine' | 'leastCosine' | 'topLabelAgreement', number>>> {
-  const cosines: number[] = [];
-  let agreed = 0;
-  for (const view of views) {
-    const expected = await embed(model, float, [view]);
-    const got = await embed(model, int8, [view]);
-    cosines.push(cosine(expected, got));
-    if (topOf(model, expected, view) === topOf(model, got, view)) agreed++;
-  }
-  return {
-    embeddingCosine: cosines.reduce((sum, value) => sum + value, 0) / cosines.length,
-    leastCosine: Math.min(...cosines),
-    topLabelAgreement: agreed / views.length,
-  };
-}
-
-function topOf(model: Model, embedding: Float32Array, view: CroppedView): number {
-  const { probabilities } = model.fuse([embedding], [view]);
-  return probabilities.indexOf(Math.max(...probabilities));
-}
-
-async function embed(
-  model: Model,
-  session: Session,
-  views: readonly CroppedView[],
-): Promise<Float32Array> {
-  const { size } = model.manifest.crop;
-  const data = inputsOf(model, views.map(({ crop }) => crop)); // prettier-ignore
-  const [input, output] = [model.graph.inputs[0]!.name, model.graph.outputs[0]!.name];
-  const outputs = await session.run({ [input]: { data, shape: [views.length, size, size, 1] } });
-  return outputs[output]!.data;
 }
 
 interface Timed<T> {
