@@ -24,8 +24,8 @@ export const NETWORKS: Readonly<Record<NetworkName, NetworkSpec>> = {
   base: { name: 'base', size: 64, widths: [32, 64, 128, 192], blocks: [0, 2, 2, 2], squeeze: 48, embedding: 192 },
 }; // prettier-ignore
 
-export const CROP_INPUT = 'crop';
-export const EMBEDDING_OUTPUT = 'embedding';
+const CROP_INPUT = 'crop';
+const EMBEDDING_OUTPUT = 'embedding';
 
 /**
  * The encoder as a graph with freshly drawn weights (He et al. 2015, eq. 10). Only convolution with
@@ -122,7 +122,7 @@ export function zeros(shape: readonly number[]): Weights {
 }
 
 /** Every weight tensor of a graph, in layer order. */
-export function weightsOf(graph: Graph): Weights[] {
+function weightsOf(graph: Graph): Weights[] {
   return graph.layers.flatMap((layer) => {
     const found: Weights[] = [];
     if ('kernel' in layer) found.push(layer.kernel);

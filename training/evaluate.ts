@@ -34,7 +34,7 @@ export interface Evaluation extends Metrics {
   readonly viewDivergence: number;
 }
 
-export const YAW_BINS: readonly (readonly [number, number])[] = [[0, 15], [15, 30], [30, 45], [45, 60], [60, 75], [75, 91]]; // prettier-ignore
+const YAW_BINS: readonly (readonly [number, number])[] = [[0, 15], [15, 30], [30, 45], [45, 60], [60, 75], [75, 91]]; // prettier-ignore
 
 export interface EvaluateOptions {
   readonly prior?: readonly number[] | undefined;

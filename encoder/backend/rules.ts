@@ -31,7 +31,7 @@ export function registerGradientRules(): void {
 }
 
 /** Sums over the dimensions along which an input of this shape was repeated. */
-export function sumTo(dy: tf.Tensor, shape: readonly number[]): tf.Tensor {
+function sumTo(dy: tf.Tensor, shape: readonly number[]): tf.Tensor {
   if (tf.util.arraysEqual(dy.shape, [...shape])) return dy;
   const length = shape.reduce((product, size) => product * size, 1);
   const rows = dy.size / length;
