@@ -12,7 +12,8 @@ interface SyncReport extends MatchReport {
   readonly missing: Readonly<Record<string, number>>;
 }
 
-type Baseline = 'nearestStamp' | 'nearestArrival' | 'exactStamp';
+/** `bestOffline` knows the true capture times: what nobody can beat. */
+type Baseline = 'nearestStamp' | 'nearestArrival' | 'exactStamp' | 'bestOffline';
 
 export interface ScenarioReport extends SyncReport {
   readonly scenario: string;
@@ -75,7 +76,8 @@ export function measureFrames(
   const { cameraIds, periodMs } = about;
   const { maxWaitMs } = syncSchema.parse(config);
   // Cameras that run free fill the whole period with their phases.
-  const best = bestMatches(frames, cameraIds, about.freeRunning ? periodMs : periodMs / 2).length;
+  const widestMs = about.freeRunning ? periodMs : periodMs / 2;
+  const best = bestMatches(frames, cameraIds, widestMs).length;
   const judge = judgeOf(frames, { cameraIds, periodMs, best, maxWaitMs });
   const byKey = new Map(frames.map((frame) => [keyOf(frame), frame]));
   const { stage, sets, cpuMs } = runSync(
@@ -117,6 +119,10 @@ export function measureFrames(
         arrivalOf,
       ),
       exactStamp: baseline(() => exactMatches(frames, cameraIds), stampOf),
+      bestOffline: baseline(
+        () => bestMatches(frames, cameraIds, widestMs),
+        ({ trueMs }) => trueMs,
+      ),
     },
   };
 }

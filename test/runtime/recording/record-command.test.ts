@@ -175,3 +175,38 @@ describe('clmex record', () => {
     });
   });
 });
+
+describe('clmex replay', () => {
+  it('gives the same frame sets, byte for byte, each time', async () => {
+    const recording = resolve('samples/recordings/two-people.mcap');
+    const replay = async (out: string) => {
+      const result = await launch(process.execPath, [
+        CLI,
+        'replay',
+        recording,
+        '--out',
+        out,
+        '--json',
+      ]).ended;
+      expect(result.code).toBe(0);
+      return {
+        report: JSON.parse(result.out) as { frameSets: { total: number; complete: number } },
+        sets: await readFile(out, 'utf8'),
+      };
+    };
+    const first = await replay(join(folder, 'first.jsonl'));
+    const second = await replay(join(folder, 'second.jsonl'));
+    expect(second.sets).toBe(first.sets);
+    expect(first.sets.trimEnd().split('\n')).toHaveLength(first.report.frameSets.total);
+    expect(first.report.frameSets.complete / first.report.frameSets.total).toBeGreaterThan(0.8);
+  });
+
+  it('refuses what is no recording', async () => {
+    const path = join(folder, 'not.mcap');
+    await writeFile(path, 'plain text');
+    const { code, errors, out } = await launch(process.execPath, [CLI, 'replay', path, '--json'])
+      .ended;
+    expect([code, out]).toEqual([1, '']);
+    expect(errors).toMatch(/not\.mcap/);
+  });
+});
