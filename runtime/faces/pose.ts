@@ -1,5 +1,5 @@
 import {
-  add, apply, cross, dot, multiply, normalize, scale, subtract, toDegrees, toRadians, transpose, type Mat3, type Vec3,
+  add, apply, cross, multiply, normalize, scale, subtract, toDegrees, toRadians, transpose, type Mat3, type Vec3,
 } from '../../core/geometry.js'; // prettier-ignore
 import type { Head, HeadPose } from '../../core/types.js';
 import { CANONICAL_POINTS, type FaceGeometry } from './geometry.js';
@@ -71,19 +71,20 @@ export function fitPose(
   seen = scale(seen, 1 / total);
   known = scale(known, 1 / total);
   const correlation = new Float64Array(9);
-  let [spreadSeen, spreadKnown] = [0, 0];
-  for (const { p, q, weight } of pairs) {
-    const [dp, dq] = [subtract(p, seen), subtract(q, known)];
+  const centred = pairs.map(({ p, q, weight }) => ({
+    p: subtract(p, seen),
+    q: subtract(q, known),
+    weight,
+  }));
+  for (const { p, q, weight } of centred) {
     for (let r = 0; r < 3; r++) {
-      for (let c = 0; c < 3; c++) correlation[r * 3 + c]! += weight * dp[r as 0] * dq[c as 0];
+      for (let c = 0; c < 3; c++) correlation[r * 3 + c]! += weight * p[r as 0] * q[c as 0];
     }
-    spreadSeen += weight * dot(dp, dp);
-    spreadKnown += weight * dot(dq, dq);
   }
-  const pxPerMetre = Math.sqrt(spreadSeen / spreadKnown);
-  if (!(pxPerMetre > 1e-6)) return undefined;
   const pose = openProfile(anglesOf(bestRotation(correlation)), depth);
   const local = rotationOf(pose);
+  const pxPerMetre = scaleInPicture(centred, local);
+  if (!(pxPerMetre > 1e-6)) return undefined;
   const ray = normalize([
     (seen[0] - pinhole.cx) / pinhole.fx,
     (seen[1] / aspect - pinhole.cy) / pinhole.fy,
@@ -97,6 +98,23 @@ export function fitPose(
     head: { rotation, position },
     eyeDistancePx: pxPerMetre * EYE_DISTANCE,
   };
+}
+
+interface Pair {
+  readonly p: Vec3;
+  readonly q: Vec3;
+  readonly weight: number;
+}
+
+/** Scale that lays the turned face nearest to the landmarks, by their places in the picture alone. */
+function scaleInPicture(pairs: readonly Pair[], rotation: Mat3): number {
+  let [along, spread] = [0, 0];
+  for (const { p, q, weight } of pairs) {
+    const [x, y] = apply(rotation, q);
+    along += weight * (p[0] * x + p[1] * y);
+    spread += weight * (x * x + y * y);
+  }
+  return along / spread;
 }
 
 /**
