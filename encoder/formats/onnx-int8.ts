@@ -20,7 +20,7 @@ import { inferShapes, samePads, type Shape } from './shapes.js';
 export function writeOnnxInt8(quantized: QuantizedGraph): Uint8Array {
   const writer = new Int8Writer(quantized);
   const { graph } = quantized;
-  for (const { name, shape } of graph.inputs) writer.input(name, shape);
+  for (const { name } of graph.inputs) writer.input(name);
   for (const layer of graph.layers) writer.layer(layer);
   for (const { name } of graph.outputs) writer.output(name);
   const free = (shape: Shape): (number | string)[] => ['batch', ...shape.slice(1)];
@@ -50,13 +50,8 @@ class Int8Writer {
     this.#shapes = inferShapes(quantized.graph);
   }
 
-  input(name: string, shape: Shape): void {
-    // One channel or one place: both orders are the same numbers, and a reshape costs nothing.
-    const value = this.#pair(name, name, 'nhwc');
-    if (shape.length !== 4 || shape[3] !== 1) return;
-    const [, height, width] = shape as readonly [number, number, number, number];
-    const dims = this.#put(`${name}/nchw`, [4], BigInt64Array.of(-1n, 1n, BigInt(height), BigInt(width))); // prettier-ignore
-    this.#pair(name, this.#node('Reshape', [value, dims], `${name}/turned`), 'nchw');
+  input(name: string): void {
+    this.#pair(name, name, 'nhwc');
   }
 
   output(name: string): void {
@@ -69,7 +64,8 @@ class Int8Writer {
     switch (layer.kind) {
       case 'conv2d':
       case 'depthwiseConv2d':
-        this.#convolution(layer);
+        if (foldable(layer, this.#shapes.get(x)!)) this.#folded(layer);
+        else this.#convolution(layer);
         return;
       case 'dense':
         this.#dense(layer);
@@ -122,6 +118,41 @@ class Int8Writer {
     const attributes = {
       ...this.#window({ ...layer, size: [height, width] }),
       group: { int: depthwise ? channels : 1 },
+    };
+    this.#pair(name, this.#node('Conv', inputs, `${name}/float`, attributes), 'nchw');
+  }
+
+  /**
+   * A strided convolution of one channel, as one of stride 1 over squares of pixels laid into
+   * channels: the same sums. Integer convolutions gather their input by runs of channels, and runs
+   * of one cost more than the multiplying.
+   */
+  #folded(layer: Conv2d): void {
+    const { name, strides, kernel } = layer;
+    const [x = ''] = layer.inputs;
+    const [, height, width] = this.#shapes.get(x)! as readonly [number, number, number];
+    const [outputs, [down, right]] = [kernel.shape[3]!, strides];
+    const [rows, columns] = [height / down, width / right];
+    const split = this.#dims(`${name}/split`, [-1, rows, down, columns, right]);
+    const merged = this.#dims(`${name}/merged`, [-1, rows, columns, down * right]);
+    const parts = this.#node('Reshape', [this.#get(x, 'nhwc'), split], `${name}/parts`);
+    const turned = this.#node('Transpose', [parts], `${name}/turned`, { perm: { ints: [0, 1, 3, 2, 4] } }); // prettier-ignore
+    const squares = this.#node('Reshape', [turned, merged], `${name}/squares`);
+    const stored = this.#store(x, squares, `${name}/squares/stored`);
+    const input = this.#node('Transpose', [stored], `${name}/input`, { perm: { ints: TO_NCHW } });
+    const own = this.#quantized.weights.get(name)!;
+    const high = Math.ceil(kernel.shape[0]! / down);
+    const wide = Math.ceil(kernel.shape[1]! / right);
+    const folded = foldKernel(own.kernel, layer, high, wide);
+    const inputs = [
+      this.#store(x, input, `${name}/input/stored`),
+      this.#weights(name, own, [outputs, down * right, high, wide], folded),
+      this.#bias(name, x, own),
+    ];
+    const attributes = {
+      kernel_shape: { ints: [high, wide] },
+      strides: { ints: [1, 1] },
+      pads: { ints: [0, 0, high - 1, wide - 1] },
     };
     this.#pair(name, this.#node('Conv', inputs, `${name}/float`, attributes), 'nchw');
   }
@@ -179,17 +210,21 @@ class Int8Writer {
 
   /** A tensor's own quantise/dequantise pair behind the float value that a layer made. */
   #pair(name: string, value: string, order: 'nchw' | 'nhwc'): string {
-    const params = this.#quantized.tensors.get(name)!;
     const key = `${name}@${order}`;
+    this.#values.set(key, this.#store(name, value, key));
+    return key;
+  }
+
+  /** A quantise/dequantise pair with the tensor's parameters. */
+  #store(name: string, value: string, key: string): string {
+    const params = this.#quantized.tensors.get(name)!;
     if (!this.initializers.some((tensor) => tensor.name === `${name}/scale`)) {
       this.#put(`${name}/scale`, [], Float32Array.of(params.scale));
       this.#put(`${name}/zero`, [], Uint8Array.of(params.zeroPoint));
     }
     const how = [`${name}/scale`, `${name}/zero`];
     const stored = this.#node('QuantizeLinear', [value, ...how], `${key}/bytes`);
-    const read = this.#node('DequantizeLinear', [stored, ...how], key);
-    this.#values.set(key, read);
-    return read;
+    return this.#node('DequantizeLinear', [stored, ...how], key);
   }
 
   #get(name: string, order: 'nchw' | 'nhwc'): string {
@@ -207,10 +242,44 @@ class Int8Writer {
     return output;
   }
 
+  #dims(name: string, sizes: readonly number[]): string {
+    return this.#put(name, [sizes.length], BigInt64Array.from(sizes, BigInt));
+  }
+
   #put(name: string, shape: Shape, data: OnnxData): string {
     this.initializers.push({ name, shape, data });
     return name;
   }
+}
+
+/** One channel, strides that divide the picture, padding only behind. */
+function foldable(layer: Conv2d | DepthwiseConv2d, shape: Shape): layer is Conv2d {
+  const [, height, width, channels] = shape as readonly [number, number, number, number];
+  const { kind, strides, padding, kernel } = layer;
+  const along = (length: number, i: 0 | 1): boolean =>
+    length % strides[i] === 0 &&
+    kernel.shape[i]! > strides[i] &&
+    samePads(length, kernel.shape[i]!, strides[i])[0] === 0;
+  return kind === 'conv2d' && channels === 1 && padding === 'same' && strides[0] * strides[1] > 1 && along(height, 0) && along(width, 1); // prettier-ignore
+}
+
+/** [kernelHeight, kernelWidth, 1, out] → [out, squares' pixels, high, wide], zeros beyond the kernel. */
+function foldKernel(
+  data: Int8Array,
+  { kernel, strides: [down, right] }: Conv2d,
+  high: number,
+  wide: number,
+): Int8Array {
+  const [height, width, , outputs] = kernel.shape as readonly [number, number, number, number];
+  const out = new Int8Array(outputs * down * right * high * wide);
+  data.forEach((weight, i) => {
+    const [output, place] = [i % outputs, Math.floor(i / outputs)];
+    const [y, x] = [Math.floor(place / width) % height, place % width];
+    const pixel = (y % down) * right + (x % right);
+    const square = Math.floor(y / down) * wide + Math.floor(x / right);
+    out[(output * down * right + pixel) * high * wide + square] = weight;
+  });
+  return out;
 }
 
 /** [places, in, out] → [out, in, places]: a graph's kernel in ONNX's order. */
