@@ -55,7 +55,8 @@ async function run(images: readonly string[], options: Options): Promise<void> {
     detectionOverLiteRt: models['short']?.ratio ?? null,
     fullDetectionOverLiteRt: models['full']?.ratio ?? null,
     landmarksOverLiteRt: models['mesh']?.ratio ?? null,
-    pictureOverHuman: whole.ratio,
+    pictureOverHuman: whole.auto.ratio,
+    shortPictureOverHuman: whole.short.ratio,
     models,
     whole,
     memory,
@@ -159,42 +160,41 @@ function farthest(outputs: Readonly<Record<string, Tensor>>, others: readonly Fl
   return most;
 }
 
-async function againstHuman(
-  engine: Engine,
-  pictures: readonly Picture[],
-  options: Options,
-): Promise<Comparison & { pictures: number; facesOurs: number; facesPeer: number | null }> {
-  const stage = await FaceStage.create({ engine, detector: 'auto', maxFaces: 4 });
+/** Whole pictures to landmarks: with human's kind of detector (short range), and as clmex does it. */
+async function againstHuman(engine: Engine, pictures: readonly Picture[], options: Options) {
   const peer = await peerOrNothing(options, 'human.mjs');
-  const [ours, theirs]: [number[], number[]] = [[], []];
-  let [facesOurs, facesPeer] = [0, 0];
+  const stages = {
+    short: await FaceStage.create({ engine, detector: 'short', maxFaces: 4 }),
+    auto: await FaceStage.create({ engine, detector: 'auto', maxFaces: 4 }),
+  };
+  const times = { short: [] as number[], auto: [] as number[], peer: [] as number[] };
+  const faces = { short: 0, auto: 0, peer: 0 };
   try {
     for (let round = -1; round < Math.ceil(options.rounds / 5); round++) {
       for (const picture of pictures) {
+        for (const kind of ['short', 'auto'] as const) {
+          const from = performance.now();
+          const found = await stages[kind].still({ cameraId: 'bench', capturedAtMs: 0, ...picture }); // prettier-ignore
+          if (round >= 0) times[kind].push(performance.now() - from);
+          if (round === 0) faces[kind] += found.length;
+        }
         const { width, height, pixels } = picture;
-        const from = performance.now();
-        const faces = await stage.still({ cameraId: 'bench', capturedAtMs: 0, ...picture });
-        if (round >= 0) ours.push(performance.now() - from);
-        if (round === 0) facesOurs += faces.length;
-        if (peer === undefined) continue;
-        const answer = (await peer.ask({ run: pixels, width, height, count: 1 })) as {
-          times: number[];
-          faces: number;
-        };
-        if (round >= 0) theirs.push(...answer.times);
-        if (round === 0) facesPeer += answer.faces;
+        const answer = (await peer?.ask({ run: pixels, width, height, count: 1 })) as
+          { times: number[]; faces: number } | undefined;
+        if (round >= 0) times.peer.push(...(answer?.times ?? []));
+        if (round === 0) faces.peer += answer?.faces ?? 0;
       }
     }
   } finally {
     peer?.close();
-    await stage.close();
+    await Promise.all(Object.values(stages).map((stage) => stage.close()));
   }
-  const comparison = compare(ours, peer === undefined ? undefined : theirs);
+  const theirs = peer === undefined ? undefined : times.peer;
   return {
-    ...comparison,
+    short: { ...compare(times.short, theirs), faces: faces.short },
+    auto: { ...compare(times.auto, theirs), faces: faces.auto },
     pictures: pictures.length,
-    facesOurs,
-    facesPeer: peer === undefined ? null : facesPeer,
+    facesPeer: peer === undefined ? null : faces.peer,
   };
 }
 
@@ -249,7 +249,7 @@ async function picturesOf(images: readonly string[], recording: string): Promise
 interface Report {
   readonly engine: string;
   readonly models: Readonly<Record<string, ModelComparison>>;
-  readonly whole: Comparison;
+  readonly whole: Awaited<ReturnType<typeof againstHuman>>;
   readonly memory: Awaited<ReturnType<typeof memoryOver>>;
 }
 
@@ -260,7 +260,8 @@ function text({ engine, models, whole, memory }: Report): string {
   return [
     engine,
     ...Object.entries(models).map(([name, comparison]) => line(name, comparison)),
-    line('whole picture', whole),
+    line('whole picture, short range', whole.short),
+    line('whole picture, auto', whole.auto),
     `memory over ${memory.frameSets} frame sets: heap ${atStart.heapMb} → ${atEnd.heapMb} MB, external ${atStart.externalMb} → ${atEnd.externalMb} MB, ${memory.setMs.toFixed(1)} ms a set`,
   ].join('\n');
 }
