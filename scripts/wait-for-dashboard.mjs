@@ -1,7 +1,16 @@
-// Waits until the dashboard answers: node scripts/wait-for-dashboard.mjs URL SECONDS
-const [url, seconds] = process.argv.slice(2);
+// Waits until the dashboard of a process answers: node scripts/wait-for-dashboard.mjs URL PID SECONDS
+const [url, pid, seconds] = process.argv.slice(2);
 const deadline = Date.now() + Number(seconds) * 1000;
-while (Date.now() < deadline) {
+
+const isAlive = () => {
+  try {
+    return process.kill(Number(pid), 0);
+  } catch {
+    return false;
+  }
+};
+
+while (Date.now() < deadline && isAlive()) {
   const answer = await fetch(url).catch(() => undefined);
   if (answer?.ok) {
     console.log(`${url} answers: ${(await answer.text()).match(/<title>.*<\/title>/)?.[0]}`);
@@ -9,5 +18,5 @@ while (Date.now() < deadline) {
   }
   await new Promise((resolve) => setTimeout(resolve, 500));
 }
-console.error(`${url} did not answer within ${seconds} s`);
+console.error(`${url} did not answer${isAlive() ? ` within ${seconds} s` : ': the process ended'}`);
 process.exit(1);
