@@ -4,10 +4,14 @@ import { join } from 'node:path';
 import type { Face } from '../core/types.js';
 import type { FramePixels } from '../runtime/inference/inference.js';
 import { decodePicture } from '../runtime/image.js';
+import { DEFAULT_CROP } from '../encoder/index.js';
+import { cropPoints } from '../training/index.js';
 
 /** The face of one picture, or why there is none. */
 export interface FoundFace {
   readonly crop?: Uint8Array | undefined;
+  /** Landmarks in crop pixels, x and y by turns; there with the crop. */
+  readonly points?: Float32Array | undefined;
   readonly yawDeg: number;
   readonly pitchDeg: number;
   readonly rollDeg: number;
@@ -16,10 +20,16 @@ export interface FoundFace {
   readonly reason?: string | undefined;
 }
 
+interface Stored extends Omit<FoundFace, 'crop' | 'points'> {
+  readonly version: number;
+  readonly crop?: string;
+  readonly points?: number[];
+}
+
 const NOTHING: FoundFace = { yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 0 };
 /** Mean grey level below which a picture is black, as some of KDEF's are. */
 const BLACK = 4;
-const VERSION = 1;
+const VERSION = 2;
 
 /** The best face of one frame. */
 export type FindFace = (frame: FramePixels) => Promise<Face | undefined>;
@@ -62,7 +72,8 @@ export class FaceCache {
     };
     const face = await this.#find(frame);
     if (face === undefined) return NOTHING;
-    return { crop: face.crop, ...face.pose, quality: face.quality };
+    const points = cropPoints(face.landmarks, DEFAULT_CROP);
+    return { crop: face.crop, points, ...face.pose, quality: face.quality };
   }
 
   async #load(key: string): Promise<FoundFace | undefined> {
@@ -71,14 +82,13 @@ export class FaceCache {
       () => undefined,
     );
     if (text === undefined) return undefined;
-    const { version, crop, ...face } = JSON.parse(text) as FoundFace & {
-      version: number;
-      crop?: string;
-    };
+    const { version, crop, points, ...face } = JSON.parse(text) as Stored;
     if (version !== VERSION) return undefined;
+    if (crop === undefined || points === undefined) return face;
     return {
       ...face,
-      crop: crop === undefined ? undefined : new Uint8Array(Buffer.from(crop, 'base64')),
+      crop: new Uint8Array(Buffer.from(crop, 'base64')),
+      points: Float32Array.from(points),
     };
   }
 
@@ -86,8 +96,9 @@ export class FaceCache {
     if (this.#directory === undefined) return;
     await mkdir(this.#directory, { recursive: true });
     const crop = face.crop && Buffer.from(face.crop).toString('base64');
+    const points = face.points && [...face.points].map((value) => Math.round(value * 100) / 100);
     const aside = join(this.#directory, `.tmp-${process.pid}-${key}`);
-    await writeFile(aside, JSON.stringify({ version: VERSION, ...face, crop }));
+    await writeFile(aside, JSON.stringify({ version: VERSION, ...face, crop, points }));
     await rename(aside, join(this.#directory, `${key}.json`));
   }
 }

@@ -1,7 +1,12 @@
 import { ClmexError } from '../core/errors.js';
+import { DEFAULT_CROP } from '../encoder/index.js';
+import { Random } from '../encoder/random.js';
 import { createOnnxRuntime } from '../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../runtime/faces/faces.js';
-import { readManifestCsv, type LabelledGroup } from '../training/index.js';
+import {
+  expressionMoves, liftExpressions, readManifestCsv,
+  type LabelledGroup, type NeutralFace, type RenderedSet,
+} from '../training/index.js'; // prettier-ignore
 import { FaceCache } from './face-cache.js';
 
 export interface PictureGroupsOptions {
@@ -11,28 +16,46 @@ export interface PictureGroupsOptions {
   readonly labels: readonly string[];
   /** Share of each in the loss of labels. */
   readonly weight: number;
+  /** Pictures to make of each neutral face and every other label; see warpExpression. */
+  readonly lift: number;
+  /** Whose training people show how expressions move landmarks. */
+  readonly rendered: RenderedSet;
+  readonly seed: number;
 }
 
 /**
- * Labelled pictures as groups of one view each, found and aligned by the runtime's own faces stage.
+ * Labelled pictures as groups of one view each, found and aligned by the runtime's own faces stage,
+ * and further expressions of the neutral faces among them.
  * @throws ClmexError `invalid-argument` where a label is unknown or no picture shows a face.
  */
-export async function pictureGroups({
+export async function pictureGroups(options: PictureGroupsOptions): Promise<LabelledGroup[]> {
+  const { manifest, labels, weight, lift, rendered } = options;
+  const { groups, neutral } = await readFaces(options);
+  if (groups.length === 0) {
+    throw new ClmexError('invalid-argument', 'no picture shows a face', {
+      field: '--pictures',
+      value: manifest,
+    });
+  }
+  if (lift === 0) return groups;
+  const moves = expressionMoves(rendered, rendered.indices('train'), DEFAULT_CROP);
+  const lifting = { labels, size: DEFAULT_CROP.size, each: lift, weight };
+  return [...groups, ...liftExpressions(neutral, moves, lifting, new Random(options.seed))];
+}
+
+async function readFaces({
   manifest,
   root,
   cache,
   labels,
   weight,
-}: PictureGroupsOptions): Promise<LabelledGroup[]> {
+}: PictureGroupsOptions): Promise<{ groups: LabelledGroup[]; neutral: NeutralFace[] }> {
   const { pictures } = await readManifestCsv(manifest, root);
-  const stage = await FaceStage.create({
-    engine: createOnnxRuntime(1),
-    detector: 'auto',
-    maxFaces: 1,
-  });
+  const engine = createOnnxRuntime(1);
+  const stage = await FaceStage.create({ engine, detector: 'auto', maxFaces: 1 });
+  const faces = new FaceCache(async (frame) => (await stage.push([frame]))[0], cache);
+  const [groups, neutral]: [LabelledGroup[], NeutralFace[]] = [[], []];
   try {
-    const faces = new FaceCache(async (frame) => (await stage.push([frame]))[0], cache);
-    const groups: LabelledGroup[] = [];
     for (const { path, label, personId } of pictures) {
       const index = labels.indexOf(label);
       if (index < 0) {
@@ -42,14 +65,12 @@ export async function pictureGroups({
           allowed: labels.join(', '),
         });
       }
-      const { crop, ...pose } = await faces.find(path);
-      if (crop) groups.push({ personId, label: index, weight, views: [{ ...pose, crop }] });
+      const { crop, points, quality, ...pose } = await faces.find(path);
+      if (crop === undefined || points === undefined) continue;
+      groups.push({ personId, label: index, weight, views: [{ ...pose, quality, crop }] });
+      if (label === 'neutral') neutral.push({ personId, crop, points, pose, quality });
     }
-    if (groups.length > 0) return groups;
-    throw new ClmexError('invalid-argument', 'no picture shows a face', {
-      field: '--pictures',
-      value: manifest,
-    });
+    return { groups, neutral };
   } finally {
     await stage.close();
   }

@@ -24,6 +24,7 @@ interface Options {
   readonly backend?: string;
   readonly pictures?: string;
   readonly root: string;
+  readonly lift: number;
   readonly cache?: string;
   readonly json: boolean;
 }
@@ -52,6 +53,12 @@ export function register(program: Command): void {
         'real pictures beside the rendered ones: path,label[,subject]; finetuning only',
       )
       .option('--root <dir>', 'where the paths of --pictures start', '.')
+      .option(
+        '--lift <n>',
+        'makes n pictures of every other expression from each neutral one of --pictures',
+        wholeNumber(0),
+        0,
+      )
       .option('--cache <dir>', 'keeps the faces found in --pictures')
       .option('--json', 'print one JSON document', false)
       .action((options: Options) => run(stage as Recipe['stage'], options));
@@ -127,13 +134,16 @@ async function openData(options: Options, recipe: Recipe): Promise<TrainingData>
   const train = finetune ? shareOfLabels(set, all, recipe.labelShare, recipe.seed) : all;
   const validation = rendered.indices('validation');
   if (!finetune || options.pictures === undefined) return { set, train, validation };
-  const { pictures, root, cache } = options;
+  const { pictures, root, cache, lift } = options;
   const groups = await pictureGroups({
     manifest: pictures,
     root,
     cache,
     labels: EXPRESSION_LABELS,
     weight: recipe.pictures.weight,
+    lift,
+    rendered,
+    seed: recipe.seed,
   });
   return {
     set: joinGroups(set, listedGroups(EXPRESSION_LABELS, groups)),

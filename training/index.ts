@@ -16,7 +16,13 @@ export {
   type LabelledPicture,
   type PictureList,
 } from './dataset/pictures.js';
-export { openRendered } from './dataset/rendered.js';
+export {
+  cropPoints,
+  expressionMoves,
+  liftExpressions,
+  type NeutralFace,
+} from './dataset/lifted.js';
+export { openRendered, type RenderedSet } from './dataset/rendered.js';
 export { isRendered } from './dataset/rendered-folder.js';
 export type { Split } from './dataset/shard.js';
 export { evaluate, type EvaluatedGroup, type EvaluatedView, type Evaluation } from './evaluate.js';

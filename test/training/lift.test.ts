@@ -1,0 +1,139 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_CROP } from '../../encoder/crop.js';
+import { Random } from '../../encoder/random.js';
+import { cropPoints, expressionMoves, liftExpressions } from '../../training/dataset/lifted.js';
+import { RenderedSet, type RenderedGroup } from '../../training/dataset/rendered.js';
+import { warpExpression } from '../../training/lift.js';
+
+/** Points on a grid over the crop; a few of them are lips in the mesh's numbering. */
+const points = Float32Array.from({ length: 2 * 468 }, (_, i) => {
+  const at = i >> 1;
+  return i % 2 === 0 ? 4 + (at % 24) * 2.4 : 4 + Math.floor(at / 24) * 2.8;
+});
+const still = new Float32Array(points.length);
+const face = Uint8Array.from(
+  { length: 64 * 64 },
+  (_, i) => 90 + 60 * Math.sin((i % 64) / 5) * Math.sin(Math.floor(i / 64) / 4),
+);
+
+describe('another expression on a real face', () => {
+  it('is the same picture where nothing moves', () => {
+    expect(warpExpression(face, 64, points, still, 1)).toEqual(face);
+    expect(
+      warpExpression(
+        face,
+        64,
+        points,
+        points.map(() => 3),
+        0,
+      ),
+    ).toEqual(face);
+  });
+
+  it('carries skin along with its landmarks', () => {
+    const spot = new Uint8Array(64 * 64).fill(200);
+    for (let y = 30; y < 33; y++) spot.fill(20, y * 64 + 30, y * 64 + 33);
+    const down = points.map((_, i) => (i % 2 === 0 ? 0 : 4));
+    const moved = warpExpression(spot, 64, points, down, 1);
+    const darkest = moved.indexOf(Math.min(...moved));
+    expect(Math.abs(Math.floor(darkest / 64) - 35)).toBeLessThanOrEqual(1);
+    expect(Math.abs((darkest % 64) - 31)).toBeLessThanOrEqual(1);
+  });
+
+  it('shows a dark mouth only where the lips part', () => {
+    const mouth = points.slice();
+    const ring = [
+      78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
+    ];
+    ring.forEach((index, i) => {
+      mouth[2 * index] = 32 - 8 * Math.cos((2 * Math.PI * i) / ring.length);
+      mouth[2 * index + 1] = 46;
+    });
+    const open = still.map((_, i) => {
+      const place = ring.indexOf(i >> 1);
+      return i % 2 === 1 && place >= 0 ? -4 * Math.sin((2 * Math.PI * place) / ring.length) : 0;
+    });
+    const flat = new Uint8Array(64 * 64).fill(150);
+    expect(warpExpression(flat, 64, mouth, still, 1)[46 * 64 + 32]).toBe(150);
+    const parted = warpExpression(flat, 64, mouth, open, 1);
+    expect(parted[46 * 64 + 32]).toBeLessThan(60);
+    expect(parted[30 * 64 + 32]).toBe(150);
+  });
+});
+
+describe('movements of landmarks', () => {
+  /** A face of the mesh's eye, nose and mouth points; the brow (105) rises by `brow` pixels. */
+  const landmarks = (brow: number): Float32Array => {
+    const mesh = Float32Array.from({ length: 468 * 3 }, (_, i) =>
+      i % 3 === 2 ? 0 : 100 + ((i * 37) % 90),
+    );
+    const put = (index: number, x: number, y: number): void => mesh.set([x, y, 0], index * 3);
+    put(33, 110, 100);
+    put(133, 140, 100);
+    put(362, 180, 100);
+    put(263, 210, 100);
+    put(2, 160, 150);
+    put(61, 135, 175);
+    put(291, 185, 175);
+    put(105, 120, 85 - brow);
+    return mesh;
+  };
+  const group = (label: RenderedGroup['label'], strength: number, brow: number, yawDeg = 0): RenderedGroup => ({
+    personId: 'p', split: 'train', label, strength, shapes: [],
+    views: [{ yawDeg, pitchDeg: 0, rollDeg: 0, trueYawDeg: yawDeg, quality: 1, crop: face, landmarks: landmarks(brow) }],
+  }); // prettier-ignore
+  const setOf = (...groups: RenderedGroup[]): RenderedSet => {
+    const set = new RenderedSet([]);
+    set.read = (i) => groups[i]!;
+    return set;
+  };
+
+  it('are taken between one person’s neutral face and a strong expression, both frontal', () => {
+    const set = setOf(
+      group('neutral', 0, 0),
+      group('surprise', 0.9, 12),
+      group('surprise', 0.2, 2),
+      group('fear', 0.9, 8, 50),
+    );
+    const moves = expressionMoves(set, [0, 1, 2, 3], DEFAULT_CROP);
+    expect(moves.map(({ label }) => label)).toEqual(['surprise']);
+    const scale =
+      Math.hypot(
+        ...cropPoints(landmarks(0), DEFAULT_CROP)
+          .subarray(2 * 263, 2 * 263 + 2)
+          .map((v, i) => v - cropPoints(landmarks(0), DEFAULT_CROP)[2 * 33 + i]!),
+      ) / 100;
+    expect(moves[0]!.moves[2 * 105 + 1]).toBeCloseTo(-12 * scale, 4);
+    expect(moves[0]!.moves[2 * 33]).toBeCloseTo(0, 6);
+  });
+
+  it('make every expression they know of every neutral face', () => {
+    const moves = expressionMoves(
+      setOf(group('neutral', 0, 0), group('surprise', 0.9, 12), group('anger', 0.8, -5)),
+      [0, 1, 2],
+      DEFAULT_CROP,
+    );
+    const neutral = {
+      personId: 'real',
+      crop: face,
+      points,
+      pose: { yawDeg: 2, pitchDeg: 0, rollDeg: 0 },
+      quality: 0.9,
+    };
+    const lifted = liftExpressions(
+      [neutral],
+      moves,
+      { labels: ['neutral', 'surprise', 'anger'], size: 64, each: 2, weight: 0.5 },
+      new Random(1),
+    );
+    expect(lifted.map(({ label }) => label)).toEqual([1, 1, 2, 2]);
+    for (const { views, weight, personId } of lifted) {
+      expect({ weight, personId, quality: views[0]!.quality }).toEqual({
+        weight: 0.5,
+        personId: 'real',
+        quality: 0.9,
+      });
+      expect(views[0]!.crop).not.toEqual(face);
+    }
+  });
+});

@@ -1,0 +1,100 @@
+import { fitCrop, type CropSpec } from '../../encoder/crop.js';
+import type { Random } from '../../encoder/random.js';
+import { warpExpression, type CropPoints } from '../lift.js';
+import type { LabelledGroup } from './groups.js';
+import type { RenderedSet } from './rendered.js';
+
+const POINTS = 468;
+const MOST_YAW_DEG = 14;
+const MOST_TURN_DEG = 7;
+
+/** Measured landmarks move less than the face does, more so where skin has little texture. */
+const [LEAST_GAIN, MOST_GAIN] = [1.1, 2.1];
+/** Fainter expressions than this move landmarks by less than their noise. */
+const LEAST_STRENGTH = 0.5;
+
+/** How landmarks move, in crop pixels, between one rendered person's neutral face and an expression. */
+export interface ExpressionMove {
+  readonly label: string;
+  readonly moves: CropPoints;
+}
+
+/** A real neutral face, aligned. */
+export interface NeutralFace {
+  readonly personId: string;
+  readonly crop: Uint8Array;
+  readonly points: CropPoints;
+  readonly pose: { readonly yawDeg: number; readonly pitchDeg: number; readonly rollDeg: number };
+  readonly quality: number;
+}
+
+/** Landmarks in the crop that is cut by them. @param landmarks 468 × 3 picture pixels. */
+export function cropPoints(landmarks: Float32Array, spec: CropSpec): CropPoints {
+  const { a, b, tx, ty } = fitCrop(landmarks, spec);
+  return Float32Array.from({ length: 2 * POINTS }, (_, i) => {
+    const [x, y] = [landmarks[3 * (i >> 1)]!, landmarks[3 * (i >> 1) + 1]!];
+    return i % 2 === 0 ? a * x - b * y + tx : b * x + a * y + ty;
+  });
+}
+
+/** Movements of the set's frontal faces against the same person's neutral face, seen alike. */
+export function expressionMoves(
+  set: RenderedSet,
+  indices: readonly number[],
+  spec: CropSpec,
+): ExpressionMove[] {
+  const frontal = indices.flatMap((index) => {
+    const { personId, label, strength, views } = set.read(index);
+    if (label !== 'neutral' && strength < LEAST_STRENGTH) return [];
+    const view = views.reduce((best, one) =>
+      Math.abs(one.yawDeg) < Math.abs(best.yawDeg) ? one : best,
+    );
+    return Math.abs(view.yawDeg) > MOST_YAW_DEG
+      ? []
+      : [{ personId, label, view, points: cropPoints(view.landmarks, spec) }];
+  });
+  const neutrals = frontal.filter(({ label }) => label === 'neutral');
+  return frontal.flatMap(({ personId, label, view, points }): ExpressionMove[] => {
+    if (label === 'neutral') return [];
+    const own = neutrals.find(
+      (one) =>
+        one.personId === personId &&
+        Math.abs(one.view.yawDeg - view.yawDeg) < MOST_TURN_DEG &&
+        Math.abs(one.view.pitchDeg - view.pitchDeg) < MOST_TURN_DEG,
+    );
+    return own ? [{ label, moves: points.map((value, i) => value - own.points[i]!) }] : [];
+  });
+}
+
+export interface LiftOptions {
+  readonly labels: readonly string[];
+  readonly size: number;
+  /** Pictures a label and face. */
+  readonly each: number;
+  readonly weight: number;
+}
+
+/** Every face with every expression for which there are movements, some of them each. */
+export function liftExpressions(
+  faces: readonly NeutralFace[],
+  moves: readonly ExpressionMove[],
+  { labels, size, each, weight }: LiftOptions,
+  random: Random,
+): LabelledGroup[] {
+  return faces.flatMap(({ personId, crop, points, pose, quality }) =>
+    labels.flatMap((name, label) => {
+      const own = moves.filter((move) => move.label === name);
+      const count = own.length === 0 ? 0 : each;
+      return Array.from({ length: count }, (): LabelledGroup => {
+        const { moves: chosen } = own[random.integer(own.length)]!;
+        const strength = random.between(LEAST_GAIN, MOST_GAIN);
+        return {
+          personId,
+          label,
+          weight,
+          views: [{ ...pose, quality, crop: warpExpression(crop, size, points, chosen, strength) }],
+        };
+      });
+    }),
+  );
+}
