@@ -158,9 +158,10 @@ function describe(
   recipe: Recipe,
   secondsLeft: number,
 ): string {
-  const numbers = Object.entries({ ...terms, ...validation }).map(
-    ([name, value]) => `${name} ${value.toFixed(3)}`,
-  );
+  const list = (values: Readonly<Record<string, number>>): string =>
+    Object.entries(values)
+      .map(([name, value]) => `${name} ${value.toFixed(3)}`)
+      .join('  ');
   const minutes = Math.ceil(secondsLeft / 60);
-  return `step ${step}/${recipe.steps}  ${numbers.join('  ')}  ${imagesPerSecond.toFixed(0)} images/s  ${minutes} min left`;
+  return `step ${step}/${recipe.steps}  ${list(terms)}  | validation ${list(validation ?? {})}  | ${imagesPerSecond.toFixed(0)} images/s  ${minutes} min left`;
 }

@@ -2,7 +2,7 @@ import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogEntry } from './trainer.js';
 
-const [WIDTH, HEIGHT, MARGIN, GAP] = [720, 150, 50, 30];
+const [WIDTH, HEIGHT, MARGIN, GAP] = [720, 150, 60, 30];
 
 /** Draws every number of a run's `log.jsonl` over its steps into `curves.svg`, one panel each. */
 export async function writeCurves(directory: string): Promise<void> {
