@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { z } from 'zod';
 import { ClmexError } from '../core/errors.js';
 import { cameraSchema, type Source } from './camera/config.js';
+import { ENCODER_ENGINES, PRECISIONS } from './engine/encoder.js';
 import { streamSchema } from './stream/config.js';
 import { syncSchema } from './sync/config.js';
 
@@ -47,7 +48,14 @@ const configSchema = z.strictObject({
     .describe('Directory of a model package; the shipped one without it.'),
   engine: z
     .strictObject({
-      kind: z.literal('onnxruntime').default('onnxruntime'),
+      kind: z
+        .enum(ENCODER_ENGINES)
+        .default('onnxruntime')
+        .describe('What the encoder runs on; auto measures at the first start and remembers.'),
+      precision: z
+        .enum(PRECISIONS)
+        .default('fp32')
+        .describe('int8 needs a model package that `clmex quantise` was run on; auto: the faster.'),
       threads: z.int().min(1).max(64).default(1).describe('CPU threads a network runs on.'),
     })
     .prefault({}),

@@ -31,22 +31,24 @@ export interface Engine {
   readonly onnx: OnnxOptions;
   /**
    * Makes a network ready.
-   * @param model A graph, or the bytes of an .onnx file.
+   * @param model A graph, or the bytes of a file in the engine's own format (.onnx, .tflite).
    * @param name For errors.
    * @throws ClmexError `model-invalid` where the engine refuses it.
    */
   load(model: Graph | Uint8Array, name: string): Promise<Session>;
 }
 
+export type EngineKind = 'onnxruntime' | 'tflite' | 'tfjs';
+
 export interface EngineOptions {
-  readonly kind: 'onnxruntime';
+  readonly kind: EngineKind;
   /** Threads within one operator. */
   readonly threads: number;
 }
 
 /** @throws ClmexError `invalid-config` for an engine that is not known. */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  const make = ENGINES[options.kind] as (typeof ENGINES)['onnxruntime'] | undefined;
+  const make = ENGINES[options.kind] as Maker | undefined;
   if (make === undefined)
     throw new ClmexError('invalid-config', 'an engine that is not known', {
       field: 'engine.kind',
@@ -56,7 +58,10 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   return make(options);
 }
 
-const ENGINES = {
-  onnxruntime: async ({ threads }: EngineOptions): Promise<Engine> =>
-    (await import('./onnxruntime.js')).createOnnxRuntime(threads),
+type Maker = (options: EngineOptions) => Promise<Engine>;
+
+const ENGINES: Readonly<Record<EngineKind, Maker>> = {
+  onnxruntime: async ({ threads }) => (await import('./onnxruntime.js')).createOnnxRuntime(threads),
+  tflite: async () => (await import('./tflite.js')).createTflite(),
+  tfjs: async () => (await import('./tfjs.js')).createTfjs(),
 };

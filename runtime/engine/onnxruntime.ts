@@ -48,6 +48,8 @@ class OnnxSession implements Session {
         executionMode: 'sequential',
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
+        // Where int8 products could saturate 16-bit sums (x64 without VNNI), weights become unsigned.
+        extra: { session: { x64quantprecision: '1' } },
       });
       return new OnnxSession(session, name);
     } catch (cause) {

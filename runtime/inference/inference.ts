@@ -1,5 +1,6 @@
 import type { CameraCalibration } from '../../calibration/index.js';
 import type { Face, Frame } from '../../core/types.js';
+import type { EncoderOptions } from '../engine/encoder.js';
 
 /** What a frame needs to carry to the faces stage; pixels stay in shared memory. */
 export type FramePixels = Pick<Frame, 'cameraId' | 'capturedAtMs' | 'width' | 'height' | 'pixels'>;
@@ -17,7 +18,7 @@ export interface FaceSeed {
 }
 
 export interface InferenceOptions {
-  readonly engine: { readonly kind: 'onnxruntime'; readonly threads: number };
+  readonly engine: EncoderOptions;
   /** Model package directory. */
   readonly model: string;
   readonly faces: {

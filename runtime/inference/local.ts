@@ -2,8 +2,10 @@ import { loadModel } from '../../encoder/index.js';
 import { toRadians } from '../../core/geometry.js';
 import type { Face } from '../../core/types.js';
 import { EmbedStage } from '../embed/embed.js';
+import { loadEncoder } from '../engine/encoder.js';
 import { createEngine } from '../engine/engine.js';
 import { FaceStage } from '../faces/faces.js';
+import { cacheDirectory } from '../faces/model-cache.js';
 import type {
   FaceSeed,
   FramePixels,
@@ -29,14 +31,15 @@ export class LocalInference implements Inference {
 
   /** Loads and warms everything, so that the first score is no slower than the others. */
   static async load(options: InferenceOptions): Promise<LocalInference> {
-    const engine = await createEngine(options.engine);
+    const engine = await createEngine({ ...options.engine, kind: 'onnxruntime' });
     const model = await loadModel(options.model);
     const { name, crop } = model.manifest;
     const faces = await FaceStage.create({ engine, cropSpec: crop, ...options.faces });
-    const embed = new EmbedStage(model, await engine.load(model.graph, name));
+    const encoder = await loadEncoder(model, options.engine, cacheDirectory());
+    const embed = new EmbedStage(model, encoder.session);
     await embed.push([new Uint8Array(crop.size * crop.size).fill(128)]);
     return new LocalInference(
-      { engine: engine.name, model: name, cropSize: crop.size },
+      { engine: encoder.name, model: name, cropSize: crop.size },
       faces,
       embed,
     );

@@ -40,7 +40,7 @@ describe('the engine', () => {
     await expect(createEngine(unknown)).rejects.toMatchObject({
       code: 'invalid-config',
       field: 'engine.kind',
-      allowed: 'onnxruntime',
+      allowed: 'onnxruntime, tflite, tfjs',
     });
     const none = createEngine({ kind: 'onnxruntime', threads: 0 });
     await expect(none).rejects.toMatchObject({ code: 'invalid-config', field: 'engine.threads' });
