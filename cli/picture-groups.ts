@@ -16,7 +16,7 @@ export interface PictureGroupsOptions {
   readonly labels: readonly string[];
   /** Share of each in the loss of labels. */
   readonly weight: number;
-  /** Pictures to make of each neutral face and every other label; see warpExpression. */
+  /** Pictures to make of each neutral face and every label without any; see warpExpression. */
   readonly lift: number;
   /** Whose training people show how expressions move landmarks. */
   readonly rendered: RenderedSet;
@@ -39,8 +39,11 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Labe
   }
   if (lift === 0) return groups;
   const moves = expressionMoves(rendered, rendered.indices('train'), DEFAULT_CROP);
+  // A label with real pictures needs no made ones, which are never as good.
+  const real = new Set(groups.map(({ label }) => labels[label]));
+  const missing = moves.filter(({ label }) => !real.has(label));
   const lifting = { labels, size: DEFAULT_CROP.size, each: lift, weight };
-  return [...groups, ...liftExpressions(neutral, moves, lifting, new Random(options.seed))];
+  return [...groups, ...liftExpressions(neutral, missing, lifting, new Random(options.seed))];
 }
 
 async function readFaces({

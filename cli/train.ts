@@ -55,7 +55,7 @@ export function register(program: Command): void {
       .option('--root <dir>', 'where the paths of --pictures start', '.')
       .option(
         '--lift <n>',
-        'makes n pictures of every other expression from each neutral one of --pictures',
+        'makes n pictures of each expression that --pictures lacks from each neutral one',
         wholeNumber(0),
         0,
       )

@@ -9,9 +9,9 @@ const MOST_YAW_DEG = 14;
 const MOST_TURN_DEG = 7;
 
 /** Measured landmarks move less than the face does, more so where skin has little texture. */
-const [LEAST_GAIN, MOST_GAIN] = [1.1, 2.1];
+const [LEAST_GAIN, MOST_GAIN] = [1.3, 2.3];
 /** Fainter expressions than this move landmarks by less than their noise. */
-const LEAST_STRENGTH = 0.5;
+const LEAST_STRENGTH = 0.6;
 
 /** How landmarks move, in crop pixels, between one rendered person's neutral face and an expression. */
 export interface ExpressionMove {
