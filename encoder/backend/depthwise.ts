@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { windowOf, type ConvolutionAttributes, type Window } from './gradients.js';
+import { windowOf, type ConvolutionAttributes, type Window } from './window.js';
 
 /**
  * dW[k, l, c, m] = Σ x[n, k + s·r, l + s·q, c] dy[n, r, q, c·M + m]: one product and one sum a place
