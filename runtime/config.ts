@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { ClmexError } from '../core/errors.js';
 import { cameraSchema, type Source } from './camera/config.js';
 import { ENCODER_ENGINES, PRECISIONS } from './engine/encoder.js';
+import { PROVIDERS } from './engine/engine.js';
 import { streamSchema } from './stream/config.js';
 import { syncSchema } from './sync/config.js';
 
@@ -56,6 +57,10 @@ const configSchema = z.strictObject({
         .enum(PRECISIONS)
         .default('fp32')
         .describe('int8 needs a model package that `clmex quantise` was run on; auto: the faster.'),
+      provider: z
+        .enum(PROVIDERS)
+        .default('cpu')
+        .describe('Where onnxruntime computes; falls back to the CPU and says so.'),
       threads: z.int().min(1).max(64).default(1).describe('CPU threads a network runs on.'),
     })
     .prefault({}),

@@ -4,7 +4,13 @@ import { cpus } from 'node:os';
 import { join } from 'node:path';
 import { ClmexError } from '../../core/errors.js';
 import type { Model } from '../../encoder/index.js';
-import { createEngine, type Engine, type EngineKind, type Session } from './engine.js';
+import {
+  createEngine,
+  type Engine,
+  type EngineKind,
+  type Provider,
+  type Session,
+} from './engine.js';
 
 export const ENCODER_ENGINES = ['onnxruntime', 'tflite', 'tfjs', 'auto'] as const;
 export const PRECISIONS = ['fp32', 'int8', 'auto'] as const;
@@ -15,6 +21,8 @@ export interface EncoderOptions {
   /** `auto`: the faster of those the model package has; `fp32` where left out. */
   readonly precision?: (typeof PRECISIONS)[number] | undefined;
   readonly threads: number;
+  /** Where onnxruntime computes; `cpu` where left out. */
+  readonly provider?: Provider | undefined;
 }
 
 export interface LoadedEncoder {
@@ -42,17 +50,17 @@ export async function loadEncoder(
   const ways = waysOf(model, options);
   if (ways.length === 1) {
     const [way] = ways as [Way];
-    const { session, engine } = await loadWay(model, way, options.threads);
+    const { session, engine } = await loadWay(model, way, options);
     return { session, name: `${engine.name} ${way.precision}` };
   }
   const path = join(cache, `engine-${keyOf(model, options)}.json`);
   const known = await remembered(path, ways);
   if (known !== undefined) {
-    const loaded = await loadWay(model, known, options.threads).catch(() => undefined);
+    const loaded = await loadWay(model, known, options).catch(() => undefined);
     if (loaded !== undefined)
       return { session: loaded.session, name: `${loaded.engine.name} ${known.precision} (fastest when measured here)` }; // prettier-ignore
   }
-  return fastest(model, ways, options.threads, path);
+  return fastest(model, ways, options, path);
 }
 
 function waysOf({ variants }: Model, { kind, precision = 'fp32' }: EncoderOptions): Way[] {
@@ -77,9 +85,9 @@ const fileOf = (kind: EngineKind): string =>
 async function loadWay(
   model: Model,
   { kind, precision }: Way,
-  threads: number,
+  { threads, provider }: EncoderOptions,
 ): Promise<{ session: Session; engine: Engine }> {
-  const engine = await createEngine({ kind, threads });
+  const engine = await createEngine({ kind, threads, provider });
   const form = precision === 'int8' ? model.variants.get(fileOf(kind))! : model.graph;
   return { session: await engine.load(form, model.manifest.name), engine };
 }
@@ -87,14 +95,14 @@ async function loadWay(
 async function fastest(
   model: Model,
   ways: readonly Way[],
-  threads: number,
+  options: EncoderOptions,
   path: string,
 ): Promise<LoadedEncoder> {
   let best: { way: Way; session: Session; engine: Engine; ms: number } | undefined;
   let failure: unknown;
   for (const way of ways) {
     try {
-      const { session, engine } = await loadWay(model, way, threads);
+      const { session, engine } = await loadWay(model, way, options);
       const ms = await timeOf(model, session);
       if (best === undefined || ms < best.ms) {
         await best?.session.close();

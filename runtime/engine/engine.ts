@@ -2,6 +2,10 @@ import { ClmexError } from '../../core/errors.js';
 import type { OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
 
+/** Where ONNX Runtime computes; all but `cpu` need its further files and a device. */
+export const PROVIDERS = ['cpu', 'cuda', 'tensorrt'] as const;
+export type Provider = (typeof PROVIDERS)[number];
+
 /** Row-major floats; batch first. */
 export interface Tensor {
   readonly data: Float32Array;
@@ -44,6 +48,8 @@ export interface EngineOptions {
   readonly kind: EngineKind;
   /** Threads within one operator. */
   readonly threads: number;
+  /** Where onnxruntime computes; `cpu` where left out. */
+  readonly provider?: Provider | undefined;
 }
 
 /** @throws ClmexError `invalid-config` for an engine that is not known. */
@@ -61,7 +67,8 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 type Maker = (options: EngineOptions) => Promise<Engine>;
 
 const ENGINES: Readonly<Record<EngineKind, Maker>> = {
-  onnxruntime: async ({ threads }) => (await import('./onnxruntime.js')).createOnnxRuntime(threads),
+  onnxruntime: async ({ threads, provider }) =>
+    (await import('./onnxruntime.js')).createOnnxRuntime(threads, provider),
   tflite: async () => (await import('./tflite.js')).createTflite(),
   tfjs: async () => (await import('./tfjs.js')).createTfjs(),
 };

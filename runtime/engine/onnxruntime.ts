@@ -2,56 +2,90 @@ import * as ort from 'onnxruntime-node';
 import { ClmexError } from '../../core/errors.js';
 import { writeOnnx, type OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
-import type { Engine, Session, Tensor, TensorInfo } from './engine.js';
+import type { Engine, Provider, Session, Tensor, TensorInfo } from './engine.js';
 
 const ON_CPU: OnnxOptions = { prelu: 'depthwise' };
 
-/** ONNX Runtime on the CPU. */
-export function createOnnxRuntime(threads: number): Engine {
+/**
+ * ONNX Runtime. Where the provider cannot be loaded, or fails while running, networks go on on the
+ * CPU and the engine's name says so.
+ */
+export function createOnnxRuntime(threads: number, provider: Provider = 'cpu'): Engine {
   if (!Number.isInteger(threads) || threads < 1)
     throw new ClmexError('invalid-config', 'a whole number of threads is needed', {
       field: 'engine.threads',
       value: threads,
       allowed: '1 or more',
     });
+  const place: Place = { threads, provider, fellBack: false };
   return {
-    name: `onnxruntime ${ort.env.versions.node ?? ort.env.versions.common} cpu`,
+    get name() {
+      const where = place.fellBack ? `cpu (${provider} failed)` : provider;
+      return `onnxruntime ${ort.env.versions.node ?? ort.env.versions.common} ${where}`;
+    },
     onnx: ON_CPU,
-    load: (model, name) => OnnxSession.load(model, name, threads),
+    load: (model, name) => OnnxSession.load(model, name, place),
   };
+}
+
+/** What all sessions of an engine share. */
+interface Place {
+  readonly threads: number;
+  readonly provider: Provider;
+  fellBack: boolean;
+}
+
+/** On the place's provider, on the CPU where that fails. */
+async function createSession(bytes: Uint8Array, place: Place): Promise<ort.InferenceSession> {
+  const options: ort.InferenceSession.SessionOptions = {
+    intraOpNumThreads: place.threads,
+    interOpNumThreads: 1,
+    executionMode: 'sequential',
+    graphOptimizationLevel: 'all',
+    logSeverityLevel: 3,
+    // Where int8 products could saturate 16-bit sums (x64 without VNNI), weights become unsigned.
+    extra: { session: { x64quantprecision: '1' } },
+  };
+  if (place.provider !== 'cpu' && !place.fellBack) {
+    try {
+      const executionProviders = [place.provider, 'cpu'];
+      return await ort.InferenceSession.create(bytes, { ...options, executionProviders });
+    } catch {
+      place.fellBack = true;
+    }
+  }
+  return ort.InferenceSession.create(bytes, options);
 }
 
 class OnnxSession implements Session {
   readonly inputs: readonly TensorInfo[];
   readonly outputs: readonly TensorInfo[];
-  readonly #session: ort.InferenceSession;
+  readonly #bytes: Uint8Array | undefined;
   readonly #name: string;
+  readonly #place: Place;
+  #session: ort.InferenceSession;
   #closed = false;
 
-  private constructor(session: ort.InferenceSession, name: string) {
+  private constructor(
+    session: ort.InferenceSession,
+    name: string,
+    place: Place,
+    bytes: Uint8Array | undefined,
+  ) {
     this.#session = session;
     this.#name = name;
+    this.#place = place;
+    this.#bytes = bytes;
     this.inputs = session.inputMetadata.map(describe);
     this.outputs = session.outputMetadata.map(describe);
   }
 
-  static async load(
-    model: Graph | Uint8Array,
-    name: string,
-    threads: number,
-  ): Promise<OnnxSession> {
+  static async load(model: Graph | Uint8Array, name: string, place: Place): Promise<OnnxSession> {
     const bytes = model instanceof Uint8Array ? model : writeOnnx(model, ON_CPU);
     try {
-      const session = await ort.InferenceSession.create(bytes, {
-        intraOpNumThreads: threads,
-        interOpNumThreads: 1,
-        executionMode: 'sequential',
-        graphOptimizationLevel: 'all',
-        logSeverityLevel: 3,
-        // Where int8 products could saturate 16-bit sums (x64 without VNNI), weights become unsigned.
-        extra: { session: { x64quantprecision: '1' } },
-      });
-      return new OnnxSession(session, name);
+      const session = await createSession(bytes, place);
+      const elsewhere = place.provider !== 'cpu' && !place.fellBack;
+      return new OnnxSession(session, name, place, elsewhere ? bytes : undefined);
     } catch (cause) {
       throw new ClmexError('model-invalid', 'the engine refuses the model', {
         field: name,
@@ -68,7 +102,7 @@ class OnnxSession implements Session {
       feeds[name] = new ort.Tensor('float32', data, shape);
     let results: ort.InferenceSession.OnnxValueMapType;
     try {
-      results = await this.#session.run(feeds);
+      results = await this.#runOrFallBack(feeds);
     } catch (cause) {
       throw new ClmexError('engine-failed', 'the model failed', { field: this.#name, cause });
     }
@@ -76,6 +110,22 @@ class OnnxSession implements Session {
     for (const [name, { data, dims }] of Object.entries(results))
       outputs[name] = { data: data as Float32Array, shape: dims };
     return outputs;
+  }
+
+  /** A device that breaks at its first run is given up for the CPU. */
+  async #runOrFallBack(
+    feeds: Record<string, ort.Tensor>,
+  ): Promise<ort.InferenceSession.OnnxValueMapType> {
+    try {
+      return await this.#session.run(feeds);
+    } catch (error) {
+      if (this.#bytes === undefined || this.#place.fellBack) throw error;
+      this.#place.fellBack = true;
+      const broken = this.#session;
+      this.#session = await createSession(this.#bytes, this.#place);
+      await broken.release();
+      return this.#session.run(feeds);
+    }
   }
 
   async close(): Promise<void> {

@@ -4,11 +4,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeOnnxInt8 } from '../../../encoder/formats/onnx-int8.js';
 import { addVariants, loadModel, type Model } from '../../../encoder/index.js';
+import { buildNetwork } from '../../../encoder/network.js';
 import { quantizeGraph } from '../../../encoder/quantise/quantise.js';
 import { createEngine } from '../../../runtime/engine/engine.js';
 import { loadEncoder, type EncoderOptions } from '../../../runtime/engine/encoder.js';
 import { faceLikeCrops, inputsOf, runOn } from '../../encoder/quantise/calibration.js';
-import { writeRandomModel } from '../../support/random-model.js';
+import { TINY_NETWORK, writeRandomModel } from '../../support/random-model.js';
 
 const crops = inputsOf(faceLikeCrops(4, 9));
 
@@ -78,5 +79,22 @@ describe('the encoder on the chosen engine', () => {
     const second = await loadEncoder(both, options, cache);
     await second.session.close();
     expect(second.name).toContain('when measured here');
+  });
+});
+
+describe('a provider this machine does not have', () => {
+  it('falls back to the CPU, says so in the name, and computes the same', async () => {
+    const cpu = await createEngine({ kind: 'onnxruntime', threads: 1 });
+    const cuda = await createEngine({ kind: 'onnxruntime', threads: 1, provider: 'cuda' });
+    const graph = buildNetwork(TINY_NETWORK, 3);
+    const feeds = { crop: { data: crops, shape: [4, 64, 64, 1] } };
+    const sessions = await Promise.all([cpu, cuda].map((engine) => engine.load(graph, 'tiny')));
+    const [expected, got] = await Promise.all(sessions.map((session) => session.run(feeds)));
+    await Promise.all(sessions.map((session) => session.close()));
+    // On a machine with a GPU the name is plain and the numbers are only near.
+    expect(cuda.name).toMatch(/cpu \(cuda failed\)$|cuda$/);
+    got!['embedding']!.data.forEach((value, i) =>
+      expect(value).toBeCloseTo(expected!['embedding']!.data[i]!, 3),
+    );
   });
 });
