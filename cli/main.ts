@@ -1,14 +1,19 @@
 import { Command, CommanderError } from 'commander';
 import manifest from '../package.json' with { type: 'json' };
+import * as benchAll from './bench-all.js';
+import * as benchCompare from './bench-compare.js';
 import * as benchEncoder from './bench-encoder.js';
 import * as benchFaces from './bench-faces.js';
+import * as benchLatency from './bench-latency.js';
 import * as benchSync from './bench-sync.js';
+import * as benchThroughput from './bench-throughput.js';
 import * as cameras from './cameras.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './evaluate.js';
 import * as exporting from './export.js';
 import * as faces from './faces.js';
 import { reportFailure } from './output.js';
+import * as quantise from './quantise.js';
 import * as record from './record.js';
 import * as replay from './replay.js';
 import * as score from './score.js';
@@ -23,12 +28,15 @@ const program = new Command('clmex')
   .showHelpAfterError('(add --help for what is allowed)');
 
 const commands = [
-  start, score, faces, cameras, record, replay, synth, train, evaluate, exporting, doctor,
+  start, score, faces, cameras, record, replay, synth, train, evaluate, exporting, quantise, doctor,
 ]; // prettier-ignore
 for (const command of commands) command.register(program);
 
 const bench = program.command('bench').description('Measure this machine.');
-for (const benchmark of [benchSync, benchFaces, benchEncoder]) benchmark.register(bench);
+const benchmarks = [
+  benchLatency, benchThroughput, benchEncoder, benchFaces, benchSync, benchAll, benchCompare,
+]; // prettier-ignore
+for (const benchmark of benchmarks) benchmark.register(bench);
 
 try {
   await program.parseAsync();
