@@ -13,8 +13,8 @@ import { inferShapes, samePads, type Shape } from './shapes.js';
  * not written: the byte's zero point is 0 behind them, so storing the byte clamps. Activations are
  * unsigned bytes, which x64 multiplies fastest with signed weights.
  *
- * Engines for CPUs without VNNI must run it with ONNX Runtime's `session.x64quantprecision`, else
- * their 16-bit intermediate sums may saturate.
+ * On x64 without VNNI it must run with ONNX Runtime's `session.x64quantprecision`, else 16-bit
+ * intermediate sums may saturate.
  * @throws ClmexError `unsupported` for a layer without integer form.
  */
 export function writeOnnxInt8(quantized: QuantizedGraph): Uint8Array {
