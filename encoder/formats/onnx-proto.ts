@@ -39,7 +39,7 @@ export interface OnnxModel {
 }
 
 /** Operator set written; ONNX 1.12 (2022), read by ONNX Runtime 1.12 and later and by TensorRT 8.6. */
-export const ONNX_OPSET = 17;
+const ONNX_OPSET = 17;
 const IR_VERSION = 8;
 
 /** The messages and field numbers of onnx.proto that are written. */

@@ -7,7 +7,7 @@ const TYPE = { float32: 0, float16: 1, int32: 2, int8: 9 } as const;
 const MOST_ELEMENTS = 1 << 26;
 
 /** Elements of a shape. @throws ClmexError `model-invalid` for negative or absurd sizes. */
-export function elementsOf(shape: readonly number[], name: string): number {
+function elementsOf(shape: readonly number[], name: string): number {
   const count = shape.reduce((product, size) => (size < 0 ? NaN : product * size), 1);
   if (shape.length <= 6 && count <= MOST_ELEMENTS) return count;
   throw new ClmexError('model-invalid', 'impossible tensor shape', {
@@ -70,7 +70,7 @@ function decode({ name, type, data }: TfliteTensor): Float32Array {
 }
 
 /** IEEE 754 binary16 to a number. */
-export function halfToFloat(half: number): number {
+function halfToFloat(half: number): number {
   const sign = half & 0x8000 ? -1 : 1;
   const exponent = (half >> 10) & 31;
   const fraction = half & 1023;

@@ -2,7 +2,7 @@ import type { Box } from '../../core/types.js';
 import { fromRegion, type Region } from './region.js';
 
 /** Right eye, left eye, nose tip, mouth, right ear, left ear (the person's sides). */
-export const KEYPOINTS = 6;
+const KEYPOINTS = 6;
 
 /** What a detector found, in picture pixels. */
 export interface Detection {

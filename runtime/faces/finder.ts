@@ -147,7 +147,7 @@ function tiles({ width, height }: Pixels): Region[] {
 }
 
 /** Best first, each face once. */
-export function distinct(detections: readonly Detection[]): Detection[] {
+function distinct(detections: readonly Detection[]): Detection[] {
   const kept: Detection[] = [];
   for (const detection of [...detections].sort((a, b) => b.score - a.score)) {
     if (!kept.some((other) => same(other, detection))) kept.push(detection);

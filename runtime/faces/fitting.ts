@@ -3,7 +3,7 @@ import type { Mesh, Mesher } from './mesh.js';
 import type { Pixels, Region } from './region.js';
 
 /** Presence from which on a region holds a face (MediaPipe's own default). */
-export const PRESENT = 0.5;
+const PRESENT = 0.5;
 
 /** A place where a face is expected. */
 export interface Expectation {

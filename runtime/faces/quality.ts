@@ -45,7 +45,7 @@ function shareInside(landmarks: Float32Array, { width, height }: Pixels): number
  * Detail of a crop: deviation of its 4-neighbour Laplacian over its own deviation, so that contrast
  * and light cancel. 0 for a flat crop.
  */
-export function sharpness(crop: Uint8Array, size: number): number {
+function sharpness(crop: Uint8Array, size: number): number {
   let [sum, squares, edges] = [0, 0, 0];
   for (let y = 1; y < size - 1; y++) {
     for (let x = 1; x < size - 1; x++) {
