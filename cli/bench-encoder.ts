@@ -5,7 +5,7 @@ import { quantizeBest } from '../encoder/quantise/choose.js';
 import { createEngine, type Engine, type Session } from '../runtime/engine/engine.js';
 import { DEFAULT_MODEL } from '../runtime/index.js';
 import { collectCrops, type CroppedView } from './bench-crops.js';
-import { environment, median, rounded, SAMPLE_CONFIG } from './bench-environment.js';
+import { environment, lowerQuartile, rounded, SAMPLE_CONFIG } from './bench-environment.js';
 import { operationsOf, peakGraph, PEAK_OPERATIONS } from './bench-operations.js';
 import { compareEmbeddings, embedViews } from './embed-views.js';
 import { integer, printResult, progress } from './output.js';
@@ -98,7 +98,7 @@ interface Timed<T> {
   readonly peak: T;
 }
 
-/** Medians, the three turn by turn, so that a busy machine slows all alike. */
+/** Lower quartiles, the three turn by turn: what other programs add to a run is mostly left out. */
 async function time(
   model: Model,
   views: readonly CroppedView[],
@@ -120,7 +120,11 @@ async function time(
       if (round >= 0) times[kind].push(performance.now() - from);
     }
   }
-  return { float: median(times.float), int8: median(times.int8), peak: median(times.peak) };
+  return {
+    float: lowerQuartile(times.float),
+    int8: lowerQuartile(times.int8),
+    peak: lowerQuartile(times.peak),
+  };
 }
 
 function textOf(report: Readonly<Record<string, unknown>>): string {

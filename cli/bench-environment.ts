@@ -47,4 +47,6 @@ export function spreadOf(values: readonly number[]): Spread {
 /** Four significant digits: what a timing is worth. */
 export const rounded = (value: number): number => Number(value.toPrecision(4));
 
-export const median = (values: readonly number[]): number => spreadOf(values).p50;
+export function lowerQuartile(values: readonly number[]): number {
+  return [...values].sort((a, b) => a - b)[values.length >> 2] ?? NaN;
+}
