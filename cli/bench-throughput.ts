@@ -14,7 +14,7 @@ interface Options {
 }
 
 /** One way of running the rig, as fast as it goes. */
-export interface ThroughputRow {
+interface ThroughputRow {
   readonly cameras: number;
   readonly people: number;
   readonly threads: number;

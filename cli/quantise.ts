@@ -24,7 +24,7 @@ interface Options {
 }
 
 /** Files that are added to the package. */
-export const INT8_ONNX = 'int8.onnx';
+const INT8_ONNX = 'int8.onnx';
 const INT8_TFLITE = 'int8.tflite';
 
 /** `clmex quantise`: adds the encoder in int8 to a model package. */

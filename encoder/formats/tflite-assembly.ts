@@ -2,7 +2,7 @@ import type { QuantParams } from '../quantise/scheme.js';
 import { FlatBuilder, type FlatField } from './flat-builder.js';
 
 /** Numbers of TensorFlow Lite's schema version 3 for what is written. */
-export const TFLITE_OPERATORS = {
+const TFLITE_OPERATORS = {
   ADD: { number: 0, version: 1, int8Version: 2, options: 11 },
   CONV_2D: { number: 3, version: 1, int8Version: 3, options: 1 },
   DEPTHWISE_CONV_2D: { number: 4, version: 1, int8Version: 3, options: 2 },

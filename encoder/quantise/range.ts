@@ -48,7 +48,7 @@ function leastError(observed: Observed): QuantParams {
 }
 
 /** Sum of squared errors over the histogram; inside the range rounding costs step² / 12 (uniform). */
-export function expectedError({ low, high, histogram }: Observed, params: QuantParams): number {
+function expectedError({ low, high, histogram }: Observed, params: QuantParams): number {
   const step = (high - low) / histogram.length;
   const [from, to] = rangeOf(params);
   const rounding = params.scale ** 2 / 12;
