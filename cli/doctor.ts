@@ -1,7 +1,14 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Command } from 'commander';
-import { DEFAULT_MODEL, parseConfig, proveInference, readConfig } from '../runtime/index.js';
+import {
+  DEFAULT_MODEL,
+  parseConfig,
+  proveCamera,
+  proveInference,
+  readConfig,
+  type Config,
+} from '../runtime/index.js';
 import { loadModel } from '../encoder/index.js';
 import { printResult } from './output.js';
 
@@ -36,15 +43,27 @@ export function register(program: Command): void {
           return `${manifest.name}, ${manifest.network.parameters} parameters`;
         }),
         await attempt('engine', () => proveInference(probe)),
-        ...(config === undefined ? [] : [await attempt('config', async () => {
-          const { cameras } = await readConfig(config);
-          return `${cameras.length} cameras: ${cameras.map(({ id, source }) => `${id} (${source.kind})`).join(', ')}`;
-        })]), // prettier-ignore
+        ...(config === undefined ? [] : await configured(config)),
       ];
       const ok = checks.every((check) => check.ok || !check.required);
       printResult(json, { ok, checks }, () => checks.map(line).join('\n'));
       process.exitCode = ok ? 0 : 1;
     });
+}
+
+/** The configuration itself, then every camera in it, one after the other. */
+async function configured(path: string): Promise<Check[]> {
+  const cameras: Config['cameras'] = [];
+  const read = await attempt('config', async () => {
+    cameras.push(...(await readConfig(path)).cameras);
+    return `${cameras.length} cameras`;
+  });
+  const checks = [read];
+  for (const camera of cameras) {
+    const name = `camera ${camera.id}`;
+    checks.push(await attempt(name, async () => `${camera.source.kind}: ${await proveCamera(camera)}`)); // prettier-ignore
+  }
+  return checks;
 }
 
 function line({ name, ok, required, detail }: Check): string {

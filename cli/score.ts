@@ -64,7 +64,7 @@ async function run(recording: string | undefined, options: Options): Promise<voi
 }
 
 function report(
-  { json, timings }: Options,
+  { json, out, timings }: Options,
   { stagesMs, ...summary }: ScoreSummary,
   lines: readonly ScoreLine[],
   truth: TruthReport | undefined,
@@ -75,7 +75,7 @@ function report(
     ...(truth !== undefined && { truth: truth.result() }),
   };
   if (json)
-    printResult(true, { ...document, ...(lines.length > 0 && { scores: lines }) }, () => '');
+    printResult(true, { ...document, ...(out === undefined && { scores: lines }) }, () => '');
   else process.stderr.write(`${JSON.stringify(document, null, 2)}\n`);
   const failed = Object.entries(summary.cameras).filter(([, { failure }]) => failure !== undefined);
   for (const [id, { failure }] of failed)
@@ -112,6 +112,13 @@ async function configOf(recording: string | undefined, path: string | undefined)
     });
   }
   if (path !== undefined) return readConfig(path);
+  if (recording!.endsWith('.json')) {
+    throw new ClmexError('invalid-argument', 'not a recording', {
+      field: 'recording',
+      value: recording,
+      allowed: 'an MCAP file; a configuration goes after --config',
+    });
+  }
   const { cameras } = await summarizeRecording(recording!);
   return parseConfig({
     cameras: cameras.map(({ id }) => ({ id, source: { kind: 'recording', path: recording } })),

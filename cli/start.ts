@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { readConfig, Runtime } from '../runtime/index.js';
+import { readConfig, Runtime, type RuntimeEvents } from '../runtime/index.js';
 import { integer, printResult, progress } from './output.js';
 
 interface Options {
@@ -43,6 +43,7 @@ async function start({ config: path, port, json }: Options): Promise<void> {
     () => `dashboard and scores: ${runtime.url}   (Ctrl-C ends)`,
   );
   runtime.on('subject', ({ subjectId, state }) => progress(`${subjectId} ${state}`));
+  runtime.on('status', cameraReporter());
   try {
     await runtime.finished;
   } finally {
@@ -50,4 +51,20 @@ async function start({ config: path, port, json }: Options): Promise<void> {
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
   }
+}
+
+/** A line for every camera that becomes something else than it was. */
+function cameraReporter(): RuntimeEvents['status'] {
+  const states = new Map<string, string>();
+  return ({ cameras }) => {
+    for (const { cameraId, state, detail, width, height } of cameras) {
+      const now =
+        state === 'live'
+          ? `live, ${width}×${height}`
+          : `${state}${detail === undefined ? '' : `: ${detail}`}`;
+      if (states.get(cameraId) === now) continue;
+      states.set(cameraId, now);
+      progress(`camera '${cameraId}' ${now}`);
+    }
+  };
 }

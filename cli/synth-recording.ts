@@ -39,7 +39,7 @@ export function registerRecording(synth: Command): void {
     )
     .requiredOption(
       '--out <file>',
-      'the recording, .mcap; its calibration goes beside it, .rig.json',
+      'the recording, .mcap; its calibration goes beside it, .calibration.json',
     )
     .option('--data <dir>', 'holds ict-facekit/, london/, makehuman-hair/ (default: $CLMEX_DATA)')
     .option('--subjects <n>', 'people, 1 to 4', between(1, 4), 2)
@@ -76,7 +76,7 @@ async function run(options: Options): Promise<void> {
   };
   const studio = await Studio.open(dataFolder(options.data));
   const scene = await castScene(studio, spec);
-  const rigPath = options.out.replace(/(\.mcap)?$/, '.rig.json');
+  const rigPath = options.out.replace(/(\.mcap)?$/, '.calibration.json');
   const aside = join(dirname(options.out), `.tmp-${basename(options.out)}`);
   const people = scene.people.map(({ person }) => person.id);
   const writer = await RecordingWriter.create(aside, {

@@ -7,6 +7,7 @@ import { ENCODER_ENGINES, PRECISIONS } from './engine/encoder.js';
 import { PROVIDERS } from './engine/engine.js';
 import { streamSchema } from './stream/config.js';
 import { syncSchema } from './sync/config.js';
+import { wrongField } from './wrong-field.js';
 
 const facesSchema = z.strictObject({
   detector: z.enum(['auto', 'short', 'full']).default('auto')
@@ -98,8 +99,8 @@ export function configJsonSchema(): unknown {
  * @throws ClmexError `invalid-config` naming the first wrong field, its value and what is allowed.
  */
 export function parseConfig(json: unknown, base = process.cwd()): Config {
-  const parsed = configSchema.safeParse(json, { reportInput: true });
-  if (!parsed.success) throw wrongField(parsed.error.issues[0]!);
+  const parsed = configSchema.safeParse(json);
+  if (!parsed.success) throw wrongField(parsed.error.issues, json);
   return absolute(parsed.data, base);
 }
 
@@ -126,46 +127,6 @@ export async function readConfig(path: string): Promise<Config> {
     });
   }
   return parseConfig(json, dirname(resolve(path)));
-}
-
-function wrongField(issue: z.core.$ZodIssue): ClmexError {
-  const inner = issue.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : [];
-  const field = [...issue.path, ...inner].reduce<string>(
-    (path, key) =>
-      typeof key === 'number'
-        ? `${path}[${key}]`
-        : path === ''
-          ? String(key)
-          : `${path}.${String(key)}`,
-    '',
-  );
-  return new ClmexError('invalid-config', issue.message, {
-    field: field === '' ? 'config' : field,
-    value: issue.input,
-    allowed: allowedOf(issue),
-    cause: issue,
-  });
-}
-
-function allowedOf(issue: z.core.$ZodIssue): string | undefined {
-  switch (issue.code) {
-    case 'invalid_value':
-      return issue.values.map(String).join(', ');
-    case 'invalid_type':
-      return issue.expected;
-    case 'too_small':
-      return `at least ${String(issue.minimum)}`;
-    case 'too_big':
-      return `at most ${String(issue.maximum)}`;
-    case 'unrecognized_keys':
-      return 'only the fields of the published schema';
-    case 'invalid_union':
-      return issue.discriminator === undefined
-        ? issue.errors.flatMap((errors) => errors.map(({ message }) => message)).join(' or ')
-        : `a known ${issue.discriminator}`;
-    default:
-      return undefined;
-  }
 }
 
 function absolute(config: Config, base: string): Config {

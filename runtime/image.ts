@@ -40,9 +40,10 @@ export async function decodePicture(bytes: Uint8Array, name = 'picture'): Promis
     return { width: info.width, height: info.height, pixels };
   } catch (cause) {
     if (cause instanceof ClmexError) throw cause;
-    throw new ClmexError('invalid-file', 'cannot decode the picture', {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ClmexError('invalid-file', `cannot decode the picture: ${reason}`, {
       field: name,
-      allowed: cause instanceof Error ? cause.message : undefined,
+      allowed: 'JPEG, PNG, WebP, GIF, AVIF or TIFF',
       cause,
     });
   }

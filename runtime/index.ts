@@ -1,6 +1,7 @@
 /** The runtime as a library: what `clmex start` and `clmex score` are made of. */
 export { configJsonSchema, parseConfig, readConfig } from './config.js';
 export type { Config, ConfigInput } from './config.js';
+export { proveCamera } from './prove-camera.js';
 export { rigOf } from './rig.js';
 export { Runtime, type RuntimeEvents } from './runtime.js';
 export { score, type CameraSummary, type ScoreOptions, type ScoreSummary } from './score.js';

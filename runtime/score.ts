@@ -20,7 +20,8 @@ export interface ScoreSummary {
   readonly model: string;
   readonly engine: string;
   readonly frameSets: Omit<FrameSetStatus, 'rate'>;
-  readonly scores: number;
+  /** Scores of one person at one frame set. */
+  readonly scoreCount: number;
   readonly subjects: number;
   readonly cameras: Readonly<Record<string, CameraSummary>>;
   /** Faces that could not be given to anybody. */
@@ -127,7 +128,7 @@ class Run {
       model: this.#model.manifest.name,
       engine: this.#inference.info.engine,
       frameSets: { total, complete, partial, spreadMs },
-      scores: this.#scores,
+      scoreCount: this.#scores,
       subjects: this.#subjects.size,
       cameras: Object.fromEntries(
         status.map(({ cameraId, frames, faces, drops, missing }) => [

@@ -38,7 +38,8 @@ async function checkDevice(id: string, device: string): Promise<void> {
   } catch (cause) {
     const denied = (cause as NodeJS.ErrnoException).code === 'EACCES';
     const { devices } = await listDevices();
-    const known = devices.map(({ path }) => path).join(', ') || 'no video device is connected';
+    const known =
+      devices.map(({ path }) => path).join(', ') || 'a device that is connected; none is now';
     throw new ClmexError('not-found', denied ? 'no permission for the device' : 'no such device', {
       field: `cameras.${id}.source.device`,
       value: device,

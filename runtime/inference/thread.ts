@@ -46,7 +46,11 @@ export class InferenceThread implements Inference {
   #info: InferenceInfo = { engine: '', model: '', cropSize: 0 };
 
   private constructor(script: URL, options: InferenceOptions) {
-    this.#worker = new Worker(script, { workerData: options });
+    this.#worker = new Worker(script, {
+      workerData: options,
+      // Flags of the program that embeds us, such as --input-type, are not the worker's.
+      execArgv: [],
+    });
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (cause) => this.#fail('the inference thread broke', cause));
     this.#worker.on('exit', () => this.#fail('the inference thread has ended'));

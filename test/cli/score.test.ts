@@ -72,7 +72,7 @@ describeWithData('scoring a real four-camera rig', () => {
     const { summary, lines } = await scored('real.jsonl', '--config', config);
     expect(summary.frameSets.complete / summary.frameSets.total).toBeGreaterThan(0.95);
     expect(summary.subjects).toBe(1);
-    expect(summary.scores).toBeGreaterThan(0.9 * summary.frameSets.total);
+    expect(summary.scoreCount).toBeGreaterThan(0.9 * summary.frameSets.total);
     for (const [id, { faces, frames }] of Object.entries(summary.cameras)) {
       expect(faces / frames, id).toBeGreaterThan(0.6);
     }

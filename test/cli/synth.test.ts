@@ -72,7 +72,7 @@ describeWithData('clmex synth with meshes and portraits', () => {
     expect(cameras.every(({ frames, width }) => frames >= 3 && width === 320)).toBe(true);
     expect(notes['attribution']).toContain('CC-BY');
     expect(truths).toBe(5);
-    const rig = await readRig(join(dir, 'two.rig.json'));
+    const rig = await readRig(join(dir, 'two.calibration.json'));
     for (const { value } of await readTruth(out)) {
       const { people } = value as TruthRecord;
       expect(people).toHaveLength(2);
@@ -93,7 +93,7 @@ describeWithData('clmex synth with meshes and portraits', () => {
         }
       }
     }
-    expect((await readdir(dir)).sort()).toEqual(['two.mcap', 'two.rig.json']);
+    expect((await readdir(dir)).sort()).toEqual(['two.mcap', 'two.calibration.json']);
     let late = 0;
     for await (const entry of readRecording(out)) {
       if (entry.kind === 'frame')

@@ -157,8 +157,22 @@ describe('the doctor', () => {
     };
     expect(code).toBe(0);
     expect(ok).toBe(true);
-    for (const name of ['node', 'model', 'engine', 'config']) {
+    for (const name of ['node', 'model', 'engine', 'config', 'camera camera-1']) {
       expect(checks.find((check) => check.name === name)?.ok, name).toBe(true);
     }
+  });
+
+  it('fails where a camera of the configuration does not deliver', async () => {
+    const path = config('gone.json', {
+      cameras: [{ id: 'gone', source: { kind: 'v4l2', device: '/dev/video63' } }],
+    });
+    const { code, stdout } = await runCli('doctor', '--json', '--config', path);
+    const { checks } = JSON.parse(stdout) as {
+      checks: { name: string; ok: boolean; detail: string }[];
+    };
+    expect(code).toBe(1);
+    const check = checks.find(({ name }) => name === 'camera gone')!;
+    expect(check.ok).toBe(false);
+    expect(check.detail).toMatch(/no such device.*video63|video63.*no such device/s);
   });
 });

@@ -1,0 +1,80 @@
+import type { z } from 'zod';
+import { ClmexError } from '../core/errors.js';
+
+type Issue = z.core.$ZodIssue;
+type Path = readonly PropertyKey[];
+
+/** The first thing wrong with a configuration, by field, value and what is allowed. */
+export function wrongField(issues: readonly Issue[], json: unknown): ClmexError {
+  const issue = issues[0]!;
+  const path = pathOf(issue);
+  const value = valueAt(json, path);
+  const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
+  const isMissing = value === undefined && issue.code !== 'custom';
+  const message = isMissing ? 'is required' : (PLAIN[issue.code] ?? issue.message);
+  return new ClmexError('invalid-config', `${message}${more}`, {
+    field: path.length === 0 ? 'config' : named(path),
+    value,
+    allowed: allowedOf(issue),
+    cause: issues,
+  });
+}
+
+/** Messages whose second half says what is allowed. */
+const PLAIN: Readonly<Record<string, string>> = {
+  invalid_value: 'is none of the allowed values',
+  invalid_type: 'is of the wrong type',
+  invalid_union: 'is none of the allowed values',
+  too_small: 'is too small',
+  too_big: 'is too large',
+  unrecognized_keys: 'is not a field of the configuration',
+};
+
+function pathOf(issue: Issue): Path {
+  if (issue.code === 'unrecognized_keys') return [...issue.path, issue.keys[0]!];
+  return issue.path;
+}
+
+function named(path: Path): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+}
+
+function valueAt(json: unknown, path: Path): unknown {
+  return path.reduce<unknown>(
+    (value, key) =>
+      typeof value === 'object' && value !== null
+        ? (value as Record<PropertyKey, unknown>)[key]
+        : undefined,
+    json,
+  );
+}
+
+function allowedOf(issue: Issue): string | undefined {
+  switch (issue.code) {
+    case 'invalid_value':
+      return issue.values.map(String).join(', ');
+    case 'invalid_type':
+      return issue.expected === 'int' ? 'an integer' : issue.expected;
+    case 'too_small':
+      return `at least ${String(issue.minimum)}`;
+    case 'too_big':
+      return `at most ${String(issue.maximum)}`;
+    case 'unrecognized_keys':
+      return 'only the fields of dist/config.schema.json';
+    case 'invalid_union':
+      return alternativesOf(issue);
+    default:
+      return undefined;
+  }
+}
+
+/** A discriminated union lists its kinds in the message; others carry an issue for each way. */
+function alternativesOf(issue: Extract<Issue, { code: 'invalid_union' }>): string {
+  const kinds = [...issue.message.matchAll(/'([^']+)'/g)].map(([, kind]) => kind!);
+  if (kinds.length > 0) return kinds.join(', ');
+  const ways = issue.errors.flatMap((way) => way.map((one) => allowedOf(one) ?? one.message));
+  return [...new Set(ways)].join(', ');
+}
