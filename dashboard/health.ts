@@ -79,14 +79,39 @@ function clockText(offsetMs: number | undefined, uncertaintyMs: number | undefin
 }
 
 /** Each reason with its count; nothing where all is well. */
+/** What the counted reasons mean, for people. */
+const REASONS: Readonly<Record<string, string>> = {
+  late: 'arrived after its set had left',
+  duplicate: 'came twice',
+  'out-of-order': 'overtaken by a later frame',
+  'out-of-tolerance': 'too far from the instant of any set',
+  superseded: 'another frame of this camera lay nearer to the instant',
+  'incomplete-set': 'the policy asks for complete sets only',
+  'invalid-stamp': 'its stamp was no time',
+  'clock-step': "the camera's clock was set",
+  'no-buffer': 'all frame buffers were in use',
+  backpressure: 'the machine was still busy with an earlier set, and this one gave way to a newer',
+  shutdown: 'the runtime was closing',
+  dropped: 'the camera left this frame out',
+  silent: 'the camera delivers nothing at the moment',
+  disconnected: 'the camera is being connected again',
+  ended: "the camera's file has ended",
+  'not-started': 'the camera has not delivered yet',
+};
+
 function chips(counts: Counts, kind: 'drop' | 'miss'): HTMLElement {
-  const title = kind === 'drop' ? 'frames dropped' : 'sets without this camera';
+  const what = kind === 'drop' ? 'Frames dropped' : 'Sets without this camera';
   const shown = Object.entries(counts).filter(([, n]) => n > 0);
   return html(
     'span',
     { class: 'chips' },
     ...shown.map(([reason, n]) =>
-      html('span', { class: `chip ${kind}`, title }, `${reason} `, html('b', { text: count(n) })),
+      html(
+        'span',
+        { class: `chip ${kind}`, title: `${what}: ${REASONS[reason] ?? reason}` },
+        `${reason} `,
+        html('b', { text: count(n) }),
+      ),
     ),
   );
 }
@@ -104,7 +129,7 @@ function frameSets({ frameSets: sets, drops, stream }: RuntimeStatus): HTMLEleme
     html(
       'div',
       { class: 'big' },
-      html('b', { text: percent(share) }),
+      html('b', { text: sets.total > 0 ? percent(share) : '–' }),
       html('span', { text: 'of frame sets complete' }),
     ),
     html('div', { class: 'track' }, fill),
@@ -123,6 +148,8 @@ const prefixed = (counts: Counts, prefix: string): Counts =>
   Object.fromEntries(Object.entries(counts).map(([name, n]) => [prefix + name, n]));
 
 function stages(stagesMs: Readonly<Record<string, Percentiles>>): HTMLElement[] {
+  if (Object.keys(stagesMs).length === 0)
+    return [html('p', { class: 'label', text: 'no frames yet' })];
   const most = Math.max(1, ...Object.values(stagesMs).map(({ p95 }) => p95));
   return Object.entries(stagesMs).map(([stage, { p50, p95 }]) => {
     const tail = html('div', { class: 'tail' });
