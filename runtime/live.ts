@@ -15,9 +15,13 @@ export interface LiveEvents {
 /** Longest time between two looks at the frame sets' deadlines. */
 const LONGEST_NAP_MS = 250;
 
+/** Sets that may wait: frame sets held back for a late camera leave together, and are worth scoring. */
+const MOST_WAITING = 3;
+
 /**
- * Drives a pipeline in real time. One set is under way, the newest waits; an older waiting one gives
- * way, so that the newest score is never late by more than one set's work.
+ * Drives a pipeline in real time. One set is under way and a few may wait; when they become too many
+ * all but the newest give way at once, so that a machine that fell behind catches up instead of
+ * staying late.
  */
 export class Live {
   readonly #pipeline: Pipeline;
@@ -25,7 +29,7 @@ export class Live {
   readonly #clock: Clock;
   readonly #handle: SetHandler;
   readonly #events: LiveEvents;
-  #waiting: FrameSet | undefined;
+  #waiting: FrameSet[] = [];
   #working: Promise<void> | undefined;
   #failure: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
@@ -59,7 +63,7 @@ export class Live {
     } finally {
       clearTimeout(this.#timer);
       this.#ending = true;
-      this.#waiting?.close();
+      for (const set of this.#waiting) set.close();
     }
     if (this.#failure !== undefined) throw this.#failure;
   }
@@ -106,30 +110,27 @@ export class Live {
         set.close();
         continue;
       }
-      if (this.#waiting !== undefined) {
-        this.#events.skipped(this.#waiting);
-        this.#waiting.close();
+      this.#waiting.push(set);
+      if (this.#waiting.length > MOST_WAITING) {
+        for (const skipped of this.#waiting.splice(0, MOST_WAITING)) {
+          this.#events.skipped(skipped);
+          skipped.close();
+        }
       }
-      this.#waiting = set;
     }
-    if (this.#waiting !== undefined) this.#working ??= this.#work();
+    if (this.#waiting.length > 0) this.#working ??= this.#work();
   }
 
   async #work(): Promise<void> {
     try {
-      for (let set = this.#take(); set !== undefined; set = this.#take()) await this.#handle(set);
+      for (let set = this.#waiting.shift(); set; set = this.#waiting.shift())
+        await this.#handle(set);
     } catch (error) {
       this.#failure = asError(error);
       for (const camera of this.#cameras) void camera.close();
     } finally {
       this.#working = undefined;
     }
-  }
-
-  #take(): FrameSet | undefined {
-    const set = this.#waiting;
-    this.#waiting = undefined;
-    return set;
   }
 
   async #idle(): Promise<void> {
