@@ -1,0 +1,29 @@
+// npm run model -- DATA OUT: everything from rendered people to a model package, each step resumable.
+// DATA holds ict-facekit, london and makehuman-hair; OUT gets rendered/, runs/ and model/.
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
+
+const [data, out] = process.argv.slice(2);
+if (data === undefined || out === undefined) {
+  console.error('usage: npm run model -- DATA OUT');
+  process.exit(2);
+}
+const rendered = join(out, 'rendered');
+const pre = join(out, 'runs', 'pretrain');
+const fine = join(out, 'runs', 'finetune');
+const model = join(out, 'model');
+const recipe = (name) => ['--recipe', `training/recipes/${name}.json`];
+const pictures = ['--pictures', 'training/recipes/london-train.csv', '--root', join(data, 'london')];
+
+const steps = [
+  ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '4800', '--subjects', '240', '--seed', '1', '--resume'],
+  ['train', 'pretrain', '--data', rendered, '--out', pre, ...recipe('pretrain')],
+  ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...recipe('finetune')],
+  ['export', '--run', fine, '--data', rendered, '--out', model],
+  ['quantise', '--model', model, '--data', rendered],
+]; // prettier-ignore
+for (const step of steps) {
+  console.error(`clmex ${step.join(' ')}`);
+  const { status } = spawnSync(process.execPath, ['dist/cli.js', ...step], { stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
