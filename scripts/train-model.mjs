@@ -13,7 +13,12 @@ const pre = join(out, 'runs', 'pretrain');
 const fine = join(out, 'runs', 'finetune');
 const model = join(out, 'model');
 const recipe = (name) => ['--recipe', `training/recipes/${name}.json`];
-const pictures = ['--pictures', 'training/recipes/london-train.csv', '--root', join(data, 'london')];
+const pictures = [
+  '--pictures',
+  'training/recipes/london-train.csv',
+  '--root',
+  join(data, 'london'),
+];
 
 const steps = [
   ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '4800', '--subjects', '240', '--seed', '1', '--resume'],
