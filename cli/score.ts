@@ -43,8 +43,13 @@ async function run(recording: string | undefined, options: Options): Promise<voi
   const file = options.out === undefined ? undefined : await LineFile.create(options.out);
   const lines: ScoreLine[] = [];
   let sets = 0;
+  const interrupt = new AbortController();
+  const stop = (): void => interrupt.abort(new ClmexError('closed', 'interrupted'));
+  process.once('SIGINT', stop);
+  process.once('SIGTERM', stop);
   try {
     const summary = await score(config, {
+      signal: interrupt.signal,
       onResult: async (result, model) => {
         truth?.push(result, model);
         for (const line of linesOf(result, options.timings)) {
@@ -60,6 +65,9 @@ async function run(recording: string | undefined, options: Options): Promise<voi
   } catch (error) {
     await file?.discard();
     throw error;
+  } finally {
+    process.off('SIGINT', stop);
+    process.off('SIGTERM', stop);
   }
 }
 

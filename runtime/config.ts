@@ -48,6 +48,12 @@ const configSchema = z.strictObject({
     .string()
     .optional()
     .describe('Directory of a model package; the shipped one without it.'),
+  prior: z
+    .record(z.string(), z.number().positive())
+    .optional()
+    .describe(
+      'How often each label occurs at this site, in any unit, e.g. { "neutral": 8, "happiness": 2, … }; the model assumes its own otherwise.',
+    ),
   engine: z
     .strictObject({
       kind: z

@@ -1,11 +1,12 @@
 import type { FrameSetStatus, Percentiles } from '../core/protocol.js';
-import { loadModel, type Model } from '../encoder/index.js';
+import type { Model } from '../encoder/index.js';
 import { mergeCameras, openCamera, Timeline, type Camera } from './camera/index.js';
 import { VirtualClock } from './clock.js';
 import type { Config } from './config.js';
 import { Health } from './health.js';
 import type { Inference } from './inference/inference.js';
-import { DEFAULT_MODEL, startInference } from './inference/start.js';
+import { startInference } from './inference/start.js';
+import { configuredModel } from './model.js';
 import { Pipeline, type PipelineResult } from './pipeline.js';
 import { rigOf } from './rig.js';
 
@@ -47,7 +48,7 @@ export interface CameraSummary {
  */
 export async function score(config: Config, options: ScoreOptions): Promise<ScoreSummary> {
   const calibration = await rigOf(config);
-  const model = await loadModel(config.model ?? DEFAULT_MODEL);
+  const model = await configuredModel(config);
   const inference = await startInference(config, calibration);
   const clock = new VirtualClock();
   const context = { clock, timeline: new Timeline(clock), realtime: false };

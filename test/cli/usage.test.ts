@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -139,6 +139,23 @@ describe('Ctrl-C', () => {
     expect(children.map(({ command }) => command)).toContain('ffmpeg');
     const { code } = await cli.interrupt();
     expect(code).toBe(0);
+    for (const { pid } of children) expect(() => process.kill(pid, 0)).toThrow();
+  });
+});
+
+describe('Ctrl-C while scoring', () => {
+  it('leaves neither a partial file nor a child process', async () => {
+    const path = config('long.json', {
+      cameras: ['a', 'b', 'c', 'd'].map((id) => ({ id, source: pattern })),
+    });
+    const cli = new Cli(['score', '--config', path, '--out', join(folder, 'cut.jsonl')]);
+    while (!readdirSync(folder).some((name) => name.startsWith('cut.jsonl')))
+      await new Promise((settle) => setTimeout(settle, 20));
+    const children = descendantsOf(cli.process.pid!);
+    const { code, stderr } = await cli.interrupt();
+    expect(stderr).toMatch(/interrupted/);
+    expect(code).toBe(1);
+    expect(readdirSync(folder).filter((name) => name.startsWith('cut.jsonl'))).toEqual([]);
     for (const { pid } of children) expect(() => process.kill(pid, 0)).toThrow();
   });
 });
