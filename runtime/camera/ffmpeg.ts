@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { ClmexError } from '../../core/errors.js';
 import { Child } from './child.js';
-import { PtsLines } from './pts-lines.js';
+import { ptsLines } from './pts-lines.js';
 import type { Slot } from './pool.js';
 import { readPictures, type Picture } from './ppm.js';
 
@@ -52,7 +52,7 @@ export async function* decode(decoding: Decoding): AsyncGenerator<Decoded, void,
   ];
   const child = new Child('ffmpeg', args, ['ignore', 'pipe', 'pipe', 'pipe'], signal);
   let container: string | undefined;
-  const stamps = new PtsLines(child.process.stdio[3] as Readable);
+  const stamps = ptsLines(child.process.stdio[3] as Readable);
   try {
     for await (const picture of readPictures(child.process.stdout!, decoding.room)) {
       const ptsUs = await stamps.next();

@@ -7,7 +7,8 @@ import type { CameraContext, FrameSource, SourceLife } from './camera.js';
 import { Child } from './child.js';
 import type { CameraConfig, SourceOf } from './config.js';
 import { frameOf } from './frame.js';
-import { GstMessages } from './gst-messages.js';
+import { gstMessages, type GstBuffer } from './gst-messages.js';
+import type { LineQueue } from './line-queue.js';
 import type { Slot } from './pool.js';
 
 const COMMAND = 'gst-launch-1.0';
@@ -54,7 +55,7 @@ async function* run(
 ): AsyncGenerator<RawFrame, void, void> {
   const stdio = ['ignore', 'pipe', 'pipe', 'pipe'] as const;
   const child = new Child(COMMAND, ['-v', ...args], [...stdio], life.signal);
-  const messages = new GstMessages(child.process.stdout!);
+  const messages = gstMessages(child.process.stdout!);
   const pictures = readRgb(child.process.stdio[3] as Readable, messages, life, () => clock.nowMs());
   try {
     for await (const { slot, width, height, stampMs, arrivedAtMs } of pictures) {
@@ -89,7 +90,7 @@ interface Picture {
 /** Raw RGB pictures, whose rows GStreamer pads to four bytes. */
 async function* readRgb(
   stream: Readable,
-  messages: GstMessages,
+  messages: LineQueue<GstBuffer>,
   life: SourceLife,
   now: () => number,
 ): AsyncGenerator<Picture, void, void> {
