@@ -93,7 +93,7 @@ describeWithData('clmex synth with meshes and portraits', () => {
         }
       }
     }
-    expect((await readdir(dir)).sort()).toEqual(['two.mcap', 'two.calibration.json']);
+    expect((await readdir(dir)).sort()).toEqual(['two.calibration.json', 'two.mcap']);
     let late = 0;
     for await (const entry of readRecording(out)) {
       if (entry.kind === 'frame')

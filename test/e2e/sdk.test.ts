@@ -65,6 +65,8 @@ describe('one runtime, a page and a program', () => {
     }, server.url);
 
     const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, server.url]);
+    // Listened for from the start: the program may end before the last publication returns.
+    const closed = once(child, 'close') as Promise<[number]>;
     const lines = linesOf(child);
     await eventually(() => lines[0]).toBe('ready');
 
@@ -76,7 +78,7 @@ describe('one runtime, a page and a program', () => {
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
 
-    const [code] = (await once(child, 'exit')) as [number];
+    const [code] = await closed;
     expect(code).toBe(0);
     const inProgram = lines.slice(1).map((line) => JSON.parse(line) as ExpressionScores);
     const inPage = await page.evaluate(() => globalThis.got);
