@@ -5,7 +5,7 @@ import {
 } from '../../calibration/index.js'; // prettier-ignore
 import type { FaceSeed } from '../inference/inference.js';
 
-/** Chin to forehead of an adult, metres; ISO/TR 7250-2 puts the mean menton–crinion near 0.18. */
+/** Chin to forehead of an adult, metres; a round number: the landmark model corrects the rest. */
 const FACE_HEIGHT = 0.18;
 /** Past this yaw the landmark model sees an ear instead of a face. */
 const LARGEST_YAW_DEG = 90;
