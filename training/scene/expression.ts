@@ -1,4 +1,4 @@
-import type { ExpressionLabel } from '../../core/types.js';
+import { EXPRESSION_LABELS, type ExpressionLabel } from '../../core/types.js';
 import type { Random } from './random.js';
 import type { ShapeWeights } from './shape.js';
 
@@ -170,6 +170,36 @@ export function mixShapes(...parts: readonly (readonly [ShapeWeights, number])[]
   return out;
 }
 
+/** Neutral faces carry a trace of some expression this often, and this strongly at most. */
+const TRACE = { chance: 0.6, most: 0.25 };
+/** Faces at rest differ: standard deviation and frequency of what any shape holds of itself. */
+const RESTING = { deviation: 0.1, chance: 0.2 };
+
+/** A trace of another label that people would still call neutral; empty for the others. */
+function restingTrace(random: Random, label: ExpressionLabel): ShapeWeights {
+  if (label !== 'neutral' || !random.chance(TRACE.chance)) return {};
+  const other = random.pick(EXPRESSION_LABELS.filter((one) => one !== 'neutral'));
+  const prototype = Math.floor(random.next() * PROTOTYPES[other].length);
+  const strength = random.uniform(0.05, TRACE.most);
+  return recipeShapes({ label: other, strength, prototype, asymmetry: random.normal() * 0.2 });
+}
+
+/** Small weights of both sides of any shape that an action unit moves. */
+function restingShapes(random: Random): ShapeWeights {
+  const weights: Record<string, number> = {};
+  for (const shape of new Set(
+    Object.values(UNIT_SHAPES).flatMap((shapes) => Object.keys(shapes)),
+  )) {
+    if (!random.chance(RESTING.chance)) continue;
+    const weight = Math.abs(random.normal()) * RESTING.deviation;
+    if (!TWO_SIDED.has(shape)) weights[shape] = weight;
+    else
+      for (const side of ['L', 'R'])
+        weights[`${shape}_${side}`] = weight * random.uniform(0.6, 1.4);
+  }
+  return weights;
+}
+
 /** One still moment: a way to show the label with noise on every unit, gaze, maybe blink or speech. */
 export function randomMoment(
   random: Random,
@@ -193,5 +223,12 @@ export function randomMoment(
   };
   const talking = random.chance(label === 'neutral' ? 0.3 : 0.15) ? random.uniform(0.2, 0.8) : 0;
   const speech = speechShapes(Math.floor(random.next() * 6), random.next(), talking);
-  return { recipe, shapes: mixShapes([jittered, 1], [gazeShapes(gaze), 1], [speech, 1]) };
+  const shapes = mixShapes(
+    [jittered, 1],
+    [restingTrace(random, label), 1],
+    [restingShapes(random), 1],
+    [gazeShapes(gaze), 1],
+    [speech, 1],
+  );
+  return { recipe, shapes };
 }
