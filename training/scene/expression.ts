@@ -9,7 +9,8 @@ type Units = Readonly<Record<number, number>>;
 const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = {
   1: { browInnerUp: 1 },
   2: { browOuterUp: 1 },
-  4: { browDown: 1 },
+  // The model's own browDown lowers brows by 4 mm; frowning people manage twice that.
+  4: { browDown: 2 },
   5: { eyeWide: 1 },
   6: { cheekSquint: 1, cheekRaiser: 0.5, eyeSquint: 0.35 },
   7: { eyeSquint: 1 },
@@ -75,6 +76,9 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
   ],
 };
 
+/** How far a shape may be driven. */
+const mostOf = (name: string): number => (name.startsWith('browDown') ? 2.4 : 1.3);
+
 const TWO_SIDED = new Set([
   'browInnerUp', 'browOuterUp', 'browDown', 'eyeWide', 'cheekSquint', 'cheekRaiser', 'eyeSquint',
   'noseSneer', 'mouthUpperUp', 'mouthSmile', 'mouthDimple', 'mouthFrown', 'mouthLowerDown',
@@ -98,7 +102,7 @@ export function recipeShapes({ label, strength, prototype, asymmetry }: Recipe):
   const units = options[prototype % options.length]!;
   const weights: Record<string, number> = {};
   const put = (name: string, weight: number): void => {
-    weights[name] = Math.min(1.3, (weights[name] ?? 0) + weight);
+    weights[name] = Math.min(mostOf(name), (weights[name] ?? 0) + weight);
   };
   for (const [unit, amount] of Object.entries(units)) {
     for (const [shape, share] of Object.entries(UNIT_SHAPES[Number(unit)]!)) {
@@ -159,12 +163,12 @@ export function speechShapes(pick: number, phase: number, amount: number): Shape
   return mixShapes([from, amount * (1 - ease)], [to, amount * ease]);
 }
 
-/** Sum of weighted shapes, each clipped to 0–1.3. */
+/** Sum of weighted shapes, each clipped to 0 and what it allows. */
 export function mixShapes(...parts: readonly (readonly [ShapeWeights, number])[]): ShapeWeights {
   const out: Record<string, number> = {};
   for (const [weights, amount] of parts) {
     for (const [name, weight] of Object.entries(weights)) {
-      out[name] = Math.min(1.3, Math.max(0, (out[name] ?? 0) + weight * amount));
+      out[name] = Math.min(mostOf(name), Math.max(0, (out[name] ?? 0) + weight * amount));
     }
   }
   return out;
@@ -174,6 +178,8 @@ export function mixShapes(...parts: readonly (readonly [ShapeWeights, number])[]
 const TRACE = { chance: 0.6, most: 0.25 };
 /** Faces at rest differ: standard deviation and frequency of what any shape holds of itself. */
 const RESTING = { deviation: 0.1, chance: 0.2 };
+/** Brows of portraits rest lower than the model's, by up to this much of browDown. */
+const RESTING_BROW = 0.7;
 
 /** A trace of another label that people would still call neutral; empty for the others. */
 function restingTrace(random: Random, label: ExpressionLabel): ShapeWeights {
@@ -186,11 +192,12 @@ function restingTrace(random: Random, label: ExpressionLabel): ShapeWeights {
 
 /** Small weights of both sides of any shape that an action unit moves. */
 function restingShapes(random: Random): ShapeWeights {
-  const weights: Record<string, number> = {};
+  const brow = random.uniform(0, RESTING_BROW);
+  const weights: Record<string, number> = { browDown_L: brow, browDown_R: brow };
   for (const shape of new Set(
     Object.values(UNIT_SHAPES).flatMap((shapes) => Object.keys(shapes)),
   )) {
-    if (!random.chance(RESTING.chance)) continue;
+    if (shape === 'browDown' || !random.chance(RESTING.chance)) continue;
     const weight = Math.abs(random.normal()) * RESTING.deviation;
     if (!TWO_SIDED.has(shape)) weights[shape] = weight;
     else
@@ -214,12 +221,12 @@ export function randomMoment(
   };
   const jittered: Record<string, number> = {};
   for (const [name, weight] of Object.entries(recipeShapes(recipe))) {
-    jittered[name] = Math.min(1.3, weight * Math.exp(0.2 * random.normal()));
+    jittered[name] = Math.min(mostOf(name), weight * Math.exp(0.2 * random.normal()));
   }
   const gaze = {
     left: random.normal() * 0.3,
     up: random.normal() * 0.25,
-    blink: random.chance(0.06) ? random.uniform(0.4, 1) : random.uniform(0, 0.12),
+    blink: random.chance(0.06) ? random.uniform(0.4, 1) : random.uniform(0.05, 0.3),
   };
   const talking = random.chance(label === 'neutral' ? 0.3 : 0.15) ? random.uniform(0.2, 0.8) : 0;
   const speech = speechShapes(Math.floor(random.next() * 6), random.next(), talking);

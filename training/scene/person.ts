@@ -67,6 +67,7 @@ export function makePerson(
   for (const v of clothed(model)) blend[v] = 0;
   const eye = paintEye(skin.iris);
   const head = identityHead(model, identity);
+  skin.fit.displacement.forEach((value, i) => (head[i]! += value));
   const worn = glasses === undefined ? { torso } : { torso, glasses };
   const person = { id, head, skin, eye, albedo, uv, blend, lashes, ...worn };
   if (hair === undefined) return person;

@@ -1,4 +1,11 @@
-import { apply, multiply, rotationFromVector, type Mat3, type Vec3 } from '../../core/geometry.js';
+import {
+  apply,
+  multiply,
+  rotationFromVector,
+  transpose,
+  type Mat3,
+  type Vec3,
+} from '../../core/geometry.js';
 import { FACE_VERTICES, SKIN_VERTICES, type HeadModel } from './head-model.js';
 import { LeastSquares } from './linear.js';
 import { OUTLINE_POINTS, PHOTO_POINTS } from './photo-landmarks.js';
@@ -26,6 +33,8 @@ export interface PhotoFit {
   readonly points: Float32Array;
   /** Normals of the skin in the photo's axes (z towards the camera). */
   readonly normals: Float32Array;
+  /** What the warp adds to each vertex of the whole head, cm, so that its shape meets the photo too. */
+  readonly displacement: Float32Array;
   /** Root mean square distance of the landmarks before the warp, cm. */
   readonly rmseCm: number;
 }
@@ -58,11 +67,17 @@ export function fitPhoto(model: HeadModel, landmarks: readonly Point[]): PhotoFi
   const points = new Float32Array(SKIN_VERTICES * 2);
   for (let v = 0; v < SKIN_VERTICES; v++) points.set(project(pose, skin, v), 2 * v);
   const rmseCm = residual(fixed, points) / pose.scale;
-  warp(points, pairs, pose.scale);
+  const field = warpField(points, pairs, pose.scale);
+  for (let v = 0; v < points.length; v += 2) {
+    const [dx, dy] = field([points[v]!, points[v + 1]!]);
+    points[v]! += dx;
+    points[v + 1]! += dy;
+  }
   return {
     pose,
     identity,
     points,
+    displacement: displaced(identityHead(model, identity), pose, field),
     normals: turned(vertexNormals(head, skinParts(model)), pose.rotation),
     rmseCm,
   };
@@ -189,13 +204,15 @@ function fitIdentity(
 
 const WARP_REACH_CM = 2.2;
 
-/** Moves the points by a smooth field (Gaussian bumps with a ridge) that takes landmarks home. */
-function warp(points: Float32Array, pairs: readonly Pair[], scale: number): void {
+type Field = (p: Point) => Point;
+
+/** A smooth field (Gaussian bumps with a ridge) that takes landmarks home; pixels. */
+function warpField(points: Float32Array, pairs: readonly Pair[], scale: number): Field {
   const reach = 2 * (WARP_REACH_CM * scale) ** 2;
   const centres = pairs.map(({ vertex }): Point => [points[2 * vertex]!, points[2 * vertex + 1]!]);
   const bump = (p: Point, q: Point): number =>
     Math.exp(-((p[0] - q[0]) ** 2 + (p[1] - q[1]) ** 2) / reach);
-  const fields = ([0, 1] as const).map((k) => {
+  const [right, down] = ([0, 1] as const).map((k) => {
     const system = new LeastSquares(centres.length);
     pairs.forEach(({ at, weight }, i) => {
       system.add(
@@ -206,14 +223,32 @@ function warp(points: Float32Array, pairs: readonly Pair[], scale: number): void
     });
     return system.solve(0.05);
   });
-  for (let v = 0; v < points.length; v += 2) {
-    const here: Point = [points[v]!, points[v + 1]!];
+  return (p) => {
+    let [x, y] = [0, 0];
     centres.forEach((centre, i) => {
-      const share = bump(here, centre);
-      points[v]! += share * fields[0]![i]!;
-      points[v + 1]! += share * fields[1]![i]!;
+      const share = bump(p, centre);
+      x += share * right![i]!;
+      y += share * down![i]!;
     });
+    return [x, y];
+  };
+}
+
+/** The photo says nothing of what lies further back than the ears. */
+const [BACK_CM, FRONT_CM] = [-1, 3];
+
+/** The field as a movement in the photo's plane, of skin, eyes, lashes and teeth alike. */
+function displaced(head: Float32Array, pose: PhotoPose, field: Field): Float32Array {
+  const out = new Float32Array(head.length);
+  const back = transpose(pose.rotation);
+  for (let v = 0; v < head.length / 3; v++) {
+    const share = Math.min(1, Math.max(0, (head[3 * v + 2]! - BACK_CM) / (FRONT_CM - BACK_CM)));
+    if (share === 0) continue;
+    const [x, y] = field(project(pose, head, v));
+    const [dx, dy] = [(share * x) / pose.scale, (-share * y) / pose.scale];
+    out.set(apply(back, [dx, dy, 0]), 3 * v);
   }
+  return out;
 }
 
 function residual(pairs: readonly Pair[], points: Float32Array): number {
