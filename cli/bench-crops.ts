@@ -5,6 +5,7 @@ import { readConfig, score } from '../runtime/index.js';
 /** A face as the encoder gets it, with what fusion knows of the view. */
 export interface CroppedView extends FusionView {
   readonly crop: Uint8Array;
+  readonly landmarks: Float32Array;
 }
 
 /**
@@ -21,7 +22,8 @@ export async function collectCrops(
     { ...(await readConfig(path)), model },
     {
       onResult: ({ faces }) => {
-        for (const { crop, pose, quality } of faces) all.push({ crop, ...pose, quality });
+        for (const { crop, landmarks, pose, quality } of faces)
+          all.push({ crop, landmarks, ...pose, quality });
       },
     },
   );

@@ -16,11 +16,14 @@ export async function embedViews(
   const [input, output] = [model.graph.inputs[0]!.name, model.graph.outputs[0]!.name];
   const all: Float32Array[] = [];
   for (let at = 0; at < views.length; at += ROWS) {
-    const part = views.slice(at, at + ROWS).map(({ crop }) => crop);
-    const feed = { data: inputsOf(model, part), shape: [part.length, size, size, 1] };
+    const part = views.slice(at, at + ROWS);
+    const crops = part.map(({ crop }) => crop);
+    const feed = { data: inputsOf(model, crops), shape: [part.length, size, size, 1] };
     const { data } = (await session.run({ [input]: feed }))[output]!;
     const width = data.length / part.length;
-    part.forEach((_, i) => all.push(data.slice(i * width, (i + 1) * width)));
+    part.forEach(({ landmarks }, i) =>
+      all.push(model.join(data.slice(i * width, (i + 1) * width), landmarks)),
+    );
   }
   return all;
 }

@@ -61,7 +61,7 @@ export class EvaluationData {
     const groups: EvaluatedGroup[] = [];
     for (const index of indices) {
       const { personId, label, views } = set.read(index);
-      const embeddings = await this.#inference.embed(views.map(({ crop }) => crop));
+      const embeddings = await this.#inference.embed(views);
       groups.push({
         personId,
         label,
@@ -106,7 +106,7 @@ export class EvaluationData {
       found.push(face);
     }
     const embeddings = await this.#inference.embed(
-      found.flatMap(({ crop }) => (crop ? [crop] : [])),
+      found.flatMap(({ crop, landmarks }) => (crop && landmarks ? [{ crop, landmarks }] : [])),
     );
     let next = 0;
     return found.map(({ crop, yawDeg, pitchDeg, rollDeg, quality }, i) => ({

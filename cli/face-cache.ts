@@ -4,14 +4,12 @@ import { join } from 'node:path';
 import type { Face } from '../core/types.js';
 import type { FramePixels } from '../runtime/inference/inference.js';
 import { decodePicture } from '../runtime/image.js';
-import { DEFAULT_CROP } from '../encoder/index.js';
-import { cropPoints } from '../training/index.js';
 
 /** The face of one picture, or why there is none. */
 export interface FoundFace {
   readonly crop?: Uint8Array | undefined;
-  /** Landmarks in crop pixels, x and y by turns; there with the crop. */
-  readonly points?: Float32Array | undefined;
+  /** N × 3 in pixels of the picture; there with the crop. */
+  readonly landmarks?: Float32Array | undefined;
   readonly yawDeg: number;
   readonly pitchDeg: number;
   readonly rollDeg: number;
@@ -20,16 +18,16 @@ export interface FoundFace {
   readonly reason?: string | undefined;
 }
 
-interface Stored extends Omit<FoundFace, 'crop' | 'points'> {
+interface Stored extends Omit<FoundFace, 'crop' | 'landmarks'> {
   readonly version: number;
   readonly crop?: string;
-  readonly points?: number[];
+  readonly landmarks?: number[];
 }
 
 const NOTHING: FoundFace = { yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 0 };
 /** Mean grey level below which a picture is black, as some of KDEF's are. */
 const BLACK = 4;
-const VERSION = 2;
+const VERSION = 3;
 
 /** The best face of one frame. */
 export type FindFace = (frame: FramePixels) => Promise<Face | undefined>;
@@ -72,8 +70,8 @@ export class FaceCache {
     };
     const face = await this.#find(frame);
     if (face === undefined) return NOTHING;
-    const points = cropPoints(face.landmarks, DEFAULT_CROP);
-    return { crop: face.crop, points, ...face.pose, quality: face.quality };
+    const { crop, landmarks, pose, quality } = face;
+    return { crop, landmarks, ...pose, quality };
   }
 
   async #load(key: string): Promise<FoundFace | undefined> {
@@ -82,13 +80,13 @@ export class FaceCache {
       () => undefined,
     );
     if (text === undefined) return undefined;
-    const { version, crop, points, ...face } = JSON.parse(text) as Stored;
+    const { version, crop, landmarks, ...face } = JSON.parse(text) as Stored;
     if (version !== VERSION) return undefined;
-    if (crop === undefined || points === undefined) return face;
+    if (crop === undefined || landmarks === undefined) return face;
     return {
       ...face,
       crop: new Uint8Array(Buffer.from(crop, 'base64')),
-      points: Float32Array.from(points),
+      landmarks: Float32Array.from(landmarks),
     };
   }
 
@@ -96,9 +94,10 @@ export class FaceCache {
     if (this.#directory === undefined) return;
     await mkdir(this.#directory, { recursive: true });
     const crop = face.crop && Buffer.from(face.crop).toString('base64');
-    const points = face.points && [...face.points].map((value) => Math.round(value * 100) / 100);
+    const landmarks =
+      face.landmarks && [...face.landmarks].map((value) => Math.round(value * 100) / 100);
     const aside = join(this.#directory, `.tmp-${process.pid}-${key}`);
-    await writeFile(aside, JSON.stringify({ version: VERSION, ...face, crop, points }));
+    await writeFile(aside, JSON.stringify({ version: VERSION, ...face, crop, landmarks }));
     await rename(aside, join(this.#directory, `${key}.json`));
   }
 }

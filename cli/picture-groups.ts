@@ -42,7 +42,7 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Labe
   // A label with real pictures needs no made ones, which are never as good.
   const real = new Set(groups.map(({ label }) => labels[label]));
   const missing = moves.filter(({ label }) => !real.has(label));
-  const lifting = { labels, size: DEFAULT_CROP.size, each: lift, weight };
+  const lifting = { labels, spec: DEFAULT_CROP, each: lift, weight };
   return [...groups, ...liftExpressions(neutral, missing, lifting, new Random(options.seed))];
 }
 
@@ -68,10 +68,15 @@ async function readFaces({
           allowed: labels.join(', '),
         });
       }
-      const { crop, points, quality, ...pose } = await faces.find(path);
-      if (crop === undefined || points === undefined) continue;
-      groups.push({ personId, label: index, weight, views: [{ ...pose, quality, crop }] });
-      if (label === 'neutral') neutral.push({ personId, crop, points, pose, quality });
+      const { crop, landmarks, quality, ...pose } = await faces.find(path);
+      if (crop === undefined || landmarks === undefined) continue;
+      groups.push({
+        personId,
+        label: index,
+        weight,
+        views: [{ ...pose, quality, crop, landmarks }],
+      });
+      if (label === 'neutral') neutral.push({ personId, crop, landmarks, pose, quality });
     }
     return { groups, neutral };
   } finally {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { ClmexError } from '../core/errors.js';
 import type { Graph, Layer, Weights } from './graph.js';
 import type { Head } from './fusion.js';
+import type { Geometry } from './geometry.js';
 
 /** Where a tensor lies in `weights.bin`: little-endian float32, `offset` counts numbers. */
 const reference = z.object({
@@ -35,6 +36,8 @@ const layer = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('l2Normalize'), ...base }),
 ]);
 
+const geometryLayer = z.object({ kernel: reference, bias: reference });
+
 const archiveSchema = z.object({
   graph: z.object({
     name: z.string(),
@@ -49,11 +52,22 @@ const archiveSchema = z.object({
     query: reference,
     viewBias: reference,
   }),
+  geometry: z
+    .object({
+      share: z.number().gt(0).lt(1),
+      reference,
+      mean: reference,
+      deviation: reference,
+      hidden: geometryLayer,
+      project: geometryLayer,
+    })
+    .optional(),
 });
 
 export interface Network {
   readonly graph: Graph;
   readonly head: Head;
+  readonly geometry?: Geometry | undefined;
 }
 
 /** A network as `network.json` (structure) and `weights.bin` (numbers). */
@@ -62,7 +76,7 @@ export interface Archive {
   readonly weights: Uint8Array;
 }
 
-export function packNetwork({ graph, head }: Network): Archive {
+export function packNetwork({ graph, head, geometry }: Network): Archive {
   const tensors: Float32Array[] = [];
   let offset = 0;
   const put = ({ shape, data }: Weights): Reference => {
@@ -81,12 +95,13 @@ export function packNetwork({ graph, head }: Network): Archive {
   });
   const { prototypes, query, viewBias, ...numbers } = head;
   const packedHead = { ...numbers, prototypes: put(prototypes), query: put(query), viewBias: put(viewBias) }; // prettier-ignore
+  const packedGeometry = geometry && packGeometry(geometry, put);
   const weights = new Uint8Array(offset * 4);
   const view = new DataView(weights.buffer);
   let at = 0;
   for (const data of tensors) for (const value of data) view.setFloat32(4 * at++, value, true);
   return {
-    structure: `${JSON.stringify({ graph: { ...graph, layers }, head: packedHead }, null, 1)}\n`,
+    structure: `${JSON.stringify({ graph: { ...graph, layers }, head: packedHead, geometry: packedGeometry }, null, 1)}\n`,
     weights,
   };
 }
@@ -113,7 +128,11 @@ export function unpackNetwork({ structure, weights }: Archive): Network {
     const bias = item.bias && get(`${item.name}.bias`, item.bias);
     return { ...item, kernel: get(`${item.name}.kernel`, item.kernel), bias };
   });
-  const { head, graph } = parsed.data;
+  const { head, graph, geometry } = parsed.data;
+  const getLayer = (name: string, { kernel, bias }: { kernel: Reference; bias: Reference }) => ({
+    kernel: get(`geometry.${name}.kernel`, kernel),
+    bias: get(`geometry.${name}.bias`, bias),
+  });
   return {
     graph: { ...graph, layers },
     head: {
@@ -122,6 +141,30 @@ export function unpackNetwork({ structure, weights }: Archive): Network {
       query: get('head.query', head.query),
       viewBias: get('head.viewBias', head.viewBias),
     },
+    geometry: geometry && {
+      share: geometry.share,
+      reference: get('geometry.reference', geometry.reference),
+      mean: get('geometry.mean', geometry.mean),
+      deviation: get('geometry.deviation', geometry.deviation),
+      hidden: getLayer('hidden', geometry.hidden),
+      project: getLayer('project', geometry.project),
+    },
+  };
+}
+
+function packGeometry(geometry: Geometry, put: (weights: Weights) => Reference) {
+  const { share, reference, mean, deviation, hidden, project } = geometry;
+  const layer = ({ kernel, bias }: Geometry['hidden']) => ({
+    kernel: put(kernel),
+    bias: put(bias),
+  });
+  return {
+    share,
+    reference: put(reference),
+    mean: put(mean),
+    deviation: put(deviation),
+    hidden: layer(hidden),
+    project: layer(project),
   };
 }
 

@@ -2,6 +2,7 @@
 export { DEFAULT_CROP, type CropSpec } from './crop.js';
 export type { FusionView, Head } from './fusion.js';
 export type { Graph } from './graph.js';
+export type { Network } from './archive.js';
 export type { Manifest } from './manifest.js';
 export { withPrior, type FuseOptions, type FusedScores, type Model } from './model.js';
 export { addVariants, loadModel, saveModel, type ModelDescription } from './package.js';

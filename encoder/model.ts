@@ -1,12 +1,7 @@
 import { ClmexError } from '../core/errors.js';
-import {
-  fuseViews,
-  temperatureFor,
-  toProbabilities,
-  type FusionView,
-  type Head,
-} from './fusion.js';
-import type { Graph } from './graph.js';
+import { fuseViews, temperatureFor, toProbabilities, type FusionView } from './fusion.js';
+import { joinEmbedding } from './geometry.js';
+import type { Network } from './archive.js';
 import type { Manifest } from './manifest.js';
 import { cropNormalizer } from './normalize.js';
 
@@ -23,14 +18,17 @@ export interface FusedScores {
 }
 
 /** A loaded model package: the network as a graph, and what stands before and behind it. */
-export interface Model {
+export interface Model extends Network {
   readonly manifest: Manifest;
-  readonly graph: Graph;
-  readonly head: Head;
   /** Further files of the package, by name: the same network in other forms, `int8.onnx`. */
   readonly variants: ReadonlyMap<string, Uint8Array>;
   /** @param crop size² grey bytes. @param out size² numbers, the network's input. */
   normalize(crop: Uint8Array, out: Float32Array): void;
+  /**
+   * A view's embedding from both streams; without a geometry stream the network's output itself.
+   * @param pixels the network's output. @param landmarks N × 3 of the 468- or 478-point mesh.
+   */
+  join(pixels: Float32Array, landmarks: Float32Array): Float32Array;
   /**
    * @param embeddings unit vectors of the views of one person at one instant, at least one.
    * @throws ClmexError `invalid-argument` without views, or with a prior that is none.
@@ -44,19 +42,18 @@ export interface Model {
 
 export function createModel(
   manifest: Manifest,
-  graph: Graph,
-  head: Head,
+  network: Network,
   variants: ReadonlyMap<string, Uint8Array> = new Map(),
 ): Model {
   return {
     manifest,
-    graph,
-    head,
+    ...network,
     variants,
+    join: (pixels, landmarks) => joinEmbedding(pixels, network.geometry, landmarks),
     normalize: cropNormalizer(manifest.crop.size, manifest.crop.mask),
     fuse: (embeddings, views, { prior = manifest.prior } = {}) => {
       requirePrior(prior, manifest.labels);
-      const { logits, weights } = fuseViews(head, embeddings, views);
+      const { logits, weights } = fuseViews(network.head, embeddings, views);
       const temperature = temperatureFor(manifest.temperatures, embeddings.length);
       return {
         probabilities: toProbabilities(logits, temperature, prior, manifest.prior),

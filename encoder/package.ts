@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { ClmexError } from '../core/errors.js';
 import { packNetwork, unpackNetwork, type Network } from './archive.js';
 import { VIEW_FEATURES } from './fusion.js';
+import { GEOMETRY_FEATURES, GEOMETRY_POINTS, type Geometry } from './geometry.js';
 import { manifestSchema, type Manifest } from './manifest.js';
 import { createModel, type Model } from './model.js';
 import { countParameters } from './network.js';
@@ -41,7 +42,7 @@ export async function loadModel(directory: string): Promise<Model> {
   const network = unpackNetwork({ structure: structure.toString('utf8'), weights });
   requireFit(manifest, network);
   const variants = new Map([...parts].filter(([name]) => name !== STRUCTURE && name !== WEIGHTS));
-  return createModel(manifest, network.graph, network.head, variants);
+  return createModel(manifest, network, variants);
 }
 
 /**
@@ -81,7 +82,7 @@ export async function saveModel(
     version: 1,
     ...description,
     network: {
-      parameters: countParameters(network.graph),
+      parameters: parametersOf(network),
       embedding: network.head.query.data.length,
     },
     fusion: { kind: 'attention', prototypesPerLabel: network.head.prototypesPerLabel },
@@ -140,7 +141,7 @@ function parseManifest(text: string, directory: string): Manifest {
   throw invalid(`${MANIFEST}:${path.join('.')}`, message, directory);
 }
 
-function requireFit({ labels, crop, network }: Manifest, { graph, head }: Network): void {
+function requireFit({ labels, crop, network }: Manifest, { graph, head, geometry }: Network): void {
   const input = graph.inputs[0]!.shape.slice(1).join(' × ');
   const expected = [crop.size, crop.size, 1].join(' × ');
   if (input !== expected)
@@ -151,12 +152,39 @@ function requireFit({ labels, crop, network }: Manifest, { graph, head }: Networ
     ['head.prototypes', head.prototypes.data.length, rows * width],
     ['head.query', head.query.data.length, width],
     ['head.viewBias', head.viewBias.data.length, VIEW_FEATURES],
-    ['graph.outputs', graph.outputs[0]!.shape.at(-1)!, width],
-    ['network.parameters', countParameters(graph), network.parameters],
+    [
+      'graph.outputs',
+      graph.outputs[0]!.shape.at(-1)!,
+      width - (geometry?.project.bias.data.length ?? 0),
+    ],
+    ['network.parameters', parametersOf({ graph, geometry }), network.parameters],
+    ...(geometry ? geometrySizes(geometry) : []),
   ];
   for (const [field, given, needed] of sizes) {
     if (given !== needed) throw invalid(field, `must hold ${needed} numbers`, given);
   }
+  if (geometry?.deviation.data.some((value) => value <= 0) === true)
+    throw invalid('geometry.deviation', 'must be positive', Math.min(...geometry.deviation.data));
+}
+
+function geometrySizes(geometry: Geometry): [string, number, number][] {
+  const { reference, mean, deviation, hidden, project } = geometry;
+  const [middle, out] = [hidden.bias.data.length, project.bias.data.length];
+  return [
+    ['geometry.reference', reference.data.length, 3 * GEOMETRY_POINTS.length],
+    ['geometry.mean', mean.data.length, GEOMETRY_FEATURES],
+    ['geometry.deviation', deviation.data.length, GEOMETRY_FEATURES],
+    ['geometry.hidden', hidden.kernel.data.length, GEOMETRY_FEATURES * middle],
+    ['geometry.project', project.kernel.data.length, middle * out],
+  ];
+}
+
+function parametersOf({ graph, geometry }: Pick<Network, 'graph' | 'geometry'>): number {
+  const layers = geometry ? [geometry.hidden, geometry.project] : [];
+  return layers.reduce(
+    (sum, { kernel, bias }) => sum + kernel.data.length + bias.data.length,
+    countParameters(graph),
+  );
 }
 
 async function readPart(directory: string, name: string): Promise<Buffer> {

@@ -140,7 +140,7 @@ export class Pipeline {
 
   async #embed(groups: readonly ViewGroup[]): Promise<EmbeddedGroup[]> {
     const vectors = await this.#parts.inference.embed(
-      groups.flatMap(({ faces }) => faces.map(({ crop }) => crop)),
+      groups.flatMap(({ faces }) => faces.map(({ crop, landmarks }) => ({ crop, landmarks }))),
     );
     let next = 0;
     return groups.map((group) => ({

@@ -10,6 +10,8 @@ export interface Augmenter {
   apply(crop: Uint8Array, out: Uint8Array, random: Random): boolean;
   /** After normalisation: puts zeros, the mean, into a rectangle. */
   erase(normalized: Float32Array, random: Random): void;
+  /** Adds noise to standardised landmark features, or takes them away. */
+  disturb(geometry: Float32Array, random: Random): void;
 }
 
 export function createAugmenter(size: number, recipe: AugmentationRecipe): Augmenter {
@@ -27,6 +29,12 @@ export function createAugmenter(size: number, recipe: AugmentationRecipe): Augme
         out[i] = Math.min(255, Math.max(0, value + 0.5));
       }
       return mirrored;
+    },
+    disturb: (geometry, random) => {
+      const gone = random.uniform() < recipe.geometryDrop;
+      for (let i = 0; i < geometry.length; i++) {
+        geometry[i] = gone ? 0 : geometry[i]! + recipe.geometryNoise * roughNormal(random);
+      }
     },
     erase: (normalized, random) => {
       if (random.uniform() >= recipe.erase) return;

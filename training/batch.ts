@@ -1,8 +1,10 @@
 import { VIEW_FEATURES, viewFeatures } from '../encoder/fusion.js';
+import { describeGeometry, GEOMETRY_FEATURES, mirrorGeometry } from '../encoder/geometry.js';
 import type { Normalizer } from '../encoder/normalize.js';
 import type { Random } from '../encoder/random.js';
 import type { Augmenter } from './augment.js';
 import type { GroupSet } from './dataset/groups.js';
+import type { GeometryFrame } from './geometry-frame.js';
 import type { Drawn } from './sampler.js';
 
 /** Views of several groups, ready for the network; rows of a group lie together. */
@@ -13,6 +15,8 @@ export interface Batch {
   readonly images: Float32Array;
   /** rows × VIEW_FEATURES. */
   readonly features: Float32Array;
+  /** rows × GEOMETRY_FEATURES, standardised; empty without a geometry stream. */
+  readonly geometry: Float32Array;
   /** Which group of the batch a row belongs to. */
   readonly groupOf: readonly number[];
   /** A label a group. */
@@ -28,6 +32,8 @@ export interface Batch {
 export interface Preparation {
   readonly size: number;
   readonly normalize: Normalizer;
+  /** What landmarks are measured against; without one they are left out. */
+  readonly frame?: GeometryFrame | undefined;
   /** Without one, views stay as they are and every view is fused. */
   readonly augmenter?: Augmenter | undefined;
 }
@@ -35,13 +41,14 @@ export interface Preparation {
 export function prepareBatch(
   set: GroupSet,
   drawn: readonly Drawn[],
-  { size, normalize, augmenter }: Preparation,
+  { size, normalize, frame, augmenter }: Preparation,
   random: Random,
 ): Batch {
   const area = size * size;
   const rows = drawn.reduce((sum, { views }) => sum + views.length, 0);
   const images = new Float32Array(rows * area);
   const features = new Float32Array(rows * VIEW_FEATURES);
+  const geometry = new Float32Array(frame ? rows * GEOMETRY_FEATURES : 0);
   const [groupOf, fused]: [number[], boolean[]] = [[], []];
   const changed = new Uint8Array(area);
   const groups = drawn.map(({ group }) => set.read(group));
@@ -51,12 +58,18 @@ export function prepareBatch(
     for (const v of views) {
       const view = groups[g]!.views[v]!;
       const out = images.subarray(row * area, (row + 1) * area);
+      let mirrored = false;
       if (augmenter) {
-        augmenter.apply(view.crop, changed, random);
+        mirrored = augmenter.apply(view.crop, changed, random);
         normalize(changed, out);
         augmenter.erase(out, random);
       } else {
         normalize(view.crop, out);
+      }
+      if (frame) {
+        const shape = standardGeometry(view.landmarks, frame, mirrored);
+        augmenter?.disturb(shape, random);
+        geometry.set(shape, row * GEOMETRY_FEATURES);
       }
       // Features are of |yaw| and |roll|: mirroring leaves them as they are.
       features.set(viewFeatures(view), row * VIEW_FEATURES);
@@ -69,12 +82,25 @@ export function prepareBatch(
     rows,
     images,
     features,
+    geometry,
     groupOf,
     labels: groups.map(({ label }) => label),
     weights: groups.map(({ weight = 1 }) => weight),
     shapes: groups.map(({ shapes }) => shapes),
     fused,
   };
+}
+
+function standardGeometry(
+  landmarks: Float32Array,
+  { reference, mean, deviation }: GeometryFrame,
+  mirrored: boolean,
+): Float32Array {
+  const features = new Float32Array(GEOMETRY_FEATURES);
+  describeGeometry(landmarks, reference.data, features);
+  return (mirrored ? mirrorGeometry(features) : features).map(
+    (value, i) => (value - mean.data[i]!) / deviation.data[i]!,
+  );
 }
 
 /** A random size from one to all, then a random choice of that size. */

@@ -6,6 +6,7 @@ import { fitTemperatures } from './calibrate.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
 import { evaluate, type Evaluation } from './evaluate.js';
+import { unpackFrame } from './geometry-frame.js';
 import { createLearner, toNetwork } from './learner.js';
 import { embedGroups } from './validate.js';
 import { statisticsOf } from './statistics.js';
@@ -33,10 +34,17 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
   const { checkpoint, set, directory, name } = options;
   const { recipe, labels, arrays } = checkpoint;
   const learner = createLearner(recipe, labels, checkpoint.shapes);
-  const network = toNetwork(learner, recipe, arrays['meanParameters']!, arrays['meanStatistics']!);
+  const frame = arrays['frame'];
+  const network = toNetwork(
+    learner,
+    recipe,
+    arrays['meanParameters']!,
+    arrays['meanStatistics']!,
+    frame && unpackFrame(frame),
+  );
   const normalize = cropNormalizer(DEFAULT_CROP.size, DEFAULT_MASK);
   const embed = (indices: readonly number[]) =>
-    embedGroups(set, indices, Infinity, network.graph, normalize);
+    embedGroups(set, indices, Infinity, network, normalize);
   const held = await embed(options.validation);
   const statistics = statisticsOf(
     held.flatMap(({ views }) => views.map(({ embedding }) => embedding)),
@@ -57,7 +65,7 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
     table: {},
   };
   const manifest = await saveModel(directory, description, network);
-  const model: Model = createModel(manifest, network.graph, network.head);
+  const model: Model = createModel(manifest, network);
   const table = evaluate(model, await embed(options.test));
   await saveModel(
     directory,

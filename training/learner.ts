@@ -4,8 +4,10 @@ import {
   type ParameterSlot,
   type Trainable,
 } from '../encoder/formats/tfjs.js';
-import { VIEW_FEATURES, type Head } from '../encoder/fusion.js';
-import type { Graph } from '../encoder/graph.js';
+import { VIEW_FEATURES } from '../encoder/fusion.js';
+import { GEOMETRY_FEATURES, type Geometry } from '../encoder/geometry.js';
+import type { Network } from '../encoder/index.js';
+import type { GeometryFrame } from './geometry-frame.js';
 import { buildNetwork, drawn, NETWORKS, zeros } from '../encoder/network.js';
 import { views } from '../encoder/formats/tfjs.js';
 import { Random } from '../encoder/random.js';
@@ -13,6 +15,10 @@ import type { Recipe } from './recipe.js';
 
 const PROJECTION_HIDDEN = 128;
 const PROJECTION = 64;
+const GEOMETRY_HIDDEN = 64;
+const GEOMETRY_EMBEDDING = 64;
+/** The geometry's share of the squared length of an embedding. */
+export const GEOMETRY_SHARE = 1 / 3;
 
 /** What is learned: the encoder and the heads behind it, in one flat array. */
 export interface Learner {
@@ -26,7 +32,8 @@ export interface Learner {
 
 /** A fresh learner; everything random comes from the recipe's seed. */
 export function createLearner(recipe: Recipe, labels: readonly string[], shapes: number): Learner {
-  const { embedding } = NETWORKS[recipe.network];
+  const pixels = NETWORKS[recipe.network].embedding;
+  const embedding = pixels + (recipe.geometry ? GEOMETRY_EMBEDDING : 0);
   const encoder = trainable(buildNetwork(NETWORKS[recipe.network], recipe.seed), {
     batchNorm: true,
   });
@@ -35,6 +42,7 @@ export function createLearner(recipe: Recipe, labels: readonly string[], shapes:
   for (const [name, weights] of views(encoder.slots, encoder.initial)) {
     list.add(name, weights, encoder.slots.find((slot) => slot.name === name)!.decays);
   }
+  if (recipe.geometry) addGeometry(list, random);
   const rows = labels.length * recipe.head.prototypesPerLabel;
   list.add('projection.a', drawn(random, [embedding, PROJECTION_HIDDEN], Math.sqrt(2)), true);
   list.add('projection.a_bias', zeros([PROJECTION_HIDDEN]), false);
@@ -59,18 +67,32 @@ export function createLearner(recipe: Recipe, labels: readonly string[], shapes:
   }; // prettier-ignore
 }
 
+function addGeometry(list: SlotList, random: Random): void {
+  const layer = (name: string, from: number, to: number, gain: number): void => {
+    list.add(`geometry.${name}.kernel`, drawn(random, [from, to], Math.sqrt(gain / from)), true);
+    list.add(`geometry.${name}.bias`, zeros([to]), false);
+  };
+  layer('hidden', GEOMETRY_FEATURES, GEOMETRY_HIDDEN, 2);
+  layer('project', GEOMETRY_HIDDEN, GEOMETRY_EMBEDDING, 1);
+}
+
 /** The learner's numbers as what a model package holds. */
 export function toNetwork(
   learner: Learner,
   recipe: Recipe,
   parameters: Float32Array,
   statistics: Float32Array,
-): { graph: Graph; head: Head } {
+  frame: GeometryFrame | undefined,
+): Network {
   const values = views(learner.slots, parameters);
   const copy = (name: string) => {
     const { shape, data } = values.get(name)!;
     return { shape, data: data.slice() };
   };
+  const layer = (name: string): Geometry['hidden'] => ({
+    kernel: copy(`geometry.${name}.kernel`),
+    bias: copy(`geometry.${name}.bias`),
+  });
   const prototypes = copy('head.prototypes');
   unitInPlace(prototypes.data, learner.embedding);
   return {
@@ -84,6 +106,12 @@ export function toNetwork(
       scale: recipe.head.scale,
       query: copy('head.query'),
       viewBias: copy('head.viewBias'),
+    },
+    geometry: frame && {
+      ...frame,
+      share: GEOMETRY_SHARE,
+      hidden: layer('hidden'),
+      project: layer('project'),
     },
   };
 }

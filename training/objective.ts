@@ -8,8 +8,10 @@ import {
 } from '../encoder/contrastive/index.js';
 import { forward, type Tensors } from '../encoder/formats/tfjs.js';
 import { VIEW_FEATURES } from '../encoder/fusion.js';
+import { GEOMETRY_FEATURES } from '../encoder/geometry.js';
 import type { Graph } from '../encoder/graph.js';
 import type { Batch } from './batch.js';
+import { GEOMETRY_SHARE } from './learner.js';
 import type { Recipe } from './recipe.js';
 
 const VIEWFX_LAMBDA = 0.005;
@@ -30,7 +32,7 @@ export interface ObjectiveInput {
 export function objective(input: ObjectiveInput): Terms {
   const { graph, tensors, batch, recipe, onStatistics } = input;
   const images = tf.tensor4d(batch.images, [batch.rows, batch.size, batch.size, 1]);
-  const embeddings = forward(graph, tensors, images, { onStatistics });
+  const embeddings = joined(forward(graph, tensors, images, { onStatistics }), batch, tensors);
   const terms: Record<string, tf.Scalar> = {};
   const weighted: tf.Scalar[] = [];
   const term = (name: string, weight: number, make: () => tf.Scalar): void => {
@@ -63,6 +65,22 @@ export function objective(input: ObjectiveInput): Terms {
     () => shapesError(embeddings, input),
   );
   return { ...terms, loss: tf.addN(weighted) };
+}
+
+/** Both streams' unit vectors by their shares, as joinEmbedding does it; the pixels' alone without one. */
+function joined(pixels: tf.Tensor2D, batch: Batch, tensors: Tensors): tf.Tensor2D {
+  if (batch.geometry.length === 0) return pixels;
+  const features = tf.tensor2d(batch.geometry, [batch.rows, GEOMETRY_FEATURES]);
+  const dense = (x: tf.Tensor2D, name: string): tf.Tensor2D =>
+    tf.add(
+      tf.matMul(x, named(tensors, `geometry.${name}.kernel`)),
+      named(tensors, `geometry.${name}.bias`),
+    );
+  const bent = unitRows(dense(tf.relu(dense(features, 'hidden')), 'project'));
+  return tf.concat2d(
+    [tf.mul(pixels, Math.sqrt(1 - GEOMETRY_SHARE)), tf.mul(bent, Math.sqrt(GEOMETRY_SHARE))],
+    1,
+  );
 }
 
 function contrastive(

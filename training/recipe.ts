@@ -31,12 +31,18 @@ const augmentation = z.strictObject({
   noise: z.number().min(0).max(32).default(4),
   blur: z.number().min(0).max(1).default(0.2),
   erase: z.number().min(0).max(1).default(0.3),
+  /** Deviation of the noise on standardised landmark features. */
+  geometryNoise: z.number().min(0).max(2).default(0.15),
+  /** How often the network has to do without the landmarks. */
+  geometryDrop: z.number().min(0).max(1).default(0.1),
 });
 
 /** A training run as JSON. Every field but `stage` has a default. */
 export const recipeSchema = z.strictObject({
   stage: z.enum(['pretrain', 'finetune']),
   network: z.enum(['small', 'base']).default('small'),
+  /** A second stream that sees where the landmarks lie. */
+  geometry: z.boolean().default(true),
   backend: z.enum(BACKENDS).default('wasm'),
   seed: z.number().int().default(1),
   steps: z.number().int().positive().default(2000),

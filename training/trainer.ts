@@ -8,6 +8,7 @@ import { prepareBatch } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
 import { differentiate } from './differentiate.js';
+import { fitGeometryFrame, packFrame, unpackFrame, type GeometryFrame } from './geometry-frame.js';
 import { createLearner, toNetwork, type Learner } from './learner.js';
 import { adamW, cosineSchedule, momentumSgd, type Optimiser } from './optimise/optimiser.js';
 import type { Recipe } from './recipe.js';
@@ -67,7 +68,7 @@ export async function train(options: TrainOptions): Promise<Checkpoint> {
     const batch = prepareBatch(
       data.set,
       sampler(random),
-      { size: DEFAULT_CROP.size, normalize, augmenter },
+      { size: DEFAULT_CROP.size, normalize, frame: run.frame, augmenter },
       random,
     );
     const { terms, gradient, statistics } = await differentiate(
@@ -121,6 +122,8 @@ interface Run {
     Float32Array
   >;
   readonly memory: Readonly<Record<string, Float32Array>>;
+  /** Of the geometry stream, where there is one. */
+  readonly frame: GeometryFrame | undefined;
   step: number;
 }
 
@@ -148,16 +151,25 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
   if (saved && resume === true) {
     requireSameRecipe(saved.recipe, recipe);
     await truncateLog(directory, saved.step);
-    const { parameters, statistics, meanParameters, meanStatistics, ...memory } = saved.arrays;
+    const { parameters, statistics, meanParameters, meanStatistics, frame, ...memory } =
+      saved.arrays;
     const arrays = {
       parameters: parameters!,
       statistics: statistics!,
       meanParameters: meanParameters!,
       meanStatistics: meanStatistics!,
     };
-    return { learner, optimiser, arrays, memory, step: saved.step };
+    return {
+      learner,
+      optimiser,
+      arrays,
+      memory,
+      frame: frame && unpackFrame(frame),
+      step: saved.step,
+    };
   }
   await writeFile(join(directory, LOG), '');
+  const known = saved?.arrays['frame'];
   const parameters = saved?.arrays['meanParameters'] ?? fresh.parameters;
   const statistics = saved?.arrays['meanStatistics'] ?? fresh.statistics;
   return {
@@ -170,6 +182,11 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
       meanStatistics: statistics.slice(),
     },
     memory: optimiser.init(learner.initial.length),
+    frame: recipe.geometry
+      ? known
+        ? unpackFrame(known)
+        : fitGeometryFrame(data.set, data.train)
+      : undefined,
     step: 0,
   };
 }
@@ -215,7 +232,7 @@ function samplerOf(recipe: Recipe, { set, train, pictures = [] }: TrainingData):
 }
 
 async function saveRun(
-  { learner, arrays, memory, step }: Run,
+  { learner, arrays, memory, frame, step }: Run,
   { recipe, data, directory }: TrainOptions,
 ): Promise<Checkpoint> {
   const shapes = learner.slots.find(({ name }) => name === 'shapes.bias')?.length ?? 0;
@@ -225,23 +242,29 @@ async function saveRun(
     shapes,
     architecture: learner.architecture,
     step,
-    arrays: { ...arrays, ...memory },
+    arrays: { ...arrays, ...memory, ...(frame && { frame: packFrame(frame) }) },
   };
   await saveCheckpoint(join(directory, CHECKPOINT), checkpoint);
   return checkpoint;
 }
 
 async function validateRun(
-  { learner, arrays }: Run,
+  { learner, arrays, frame }: Run,
   { recipe, data }: TrainOptions,
 ): Promise<Validation> {
-  const { graph, head } = toNetwork(learner, recipe, arrays.meanParameters, arrays.meanStatistics);
+  const network = toNetwork(learner, recipe, arrays.meanParameters, arrays.meanStatistics, frame);
   const normalize = cropNormalizer(DEFAULT_CROP.size, DEFAULT_MASK);
-  const groups = await embedGroups(data.set, data.validation, VALIDATION_GROUPS, graph, normalize);
+  const groups = await embedGroups(
+    data.set,
+    data.validation,
+    VALIDATION_GROUPS,
+    network,
+    normalize,
+  );
   const embeddings = validateEmbeddings(groups);
   return recipe.stage === 'pretrain'
     ? embeddings
-    : { ...embeddings, ...validateHead(groups, head, data.set.labels) };
+    : { ...embeddings, ...validateHead(groups, network.head, data.set.labels) };
 }
 
 /** mean ← decay · mean + (1 − decay) · value */

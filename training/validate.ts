@@ -1,6 +1,7 @@
 import { collapseStatistics } from '../encoder/contrastive/index.js';
 import { fuseViews, softmax, type Head } from '../encoder/fusion.js';
-import type { Graph } from '../encoder/graph.js';
+import { joinEmbedding } from '../encoder/geometry.js';
+import type { Network } from '../encoder/index.js';
 import type { Normalizer } from '../encoder/normalize.js';
 import { Random } from '../encoder/random.js';
 import type { GroupSet, LabelledGroup } from './dataset/groups.js';
@@ -20,12 +21,12 @@ export async function embedGroups(
   set: GroupSet,
   indices: readonly number[],
   most: number,
-  graph: Graph,
+  { graph, geometry }: Network,
   normalize: Normalizer,
 ): Promise<EmbeddedGroup[]> {
   const chosen = new Random(1).shuffle([...indices]).slice(0, most);
   const groups = chosen.map((index) => set.read(index));
-  const embeddings = await embedCrops(
+  const pixels = await embedCrops(
     graph,
     normalize,
     groups.flatMap(({ views }) => views.map(({ crop }) => crop)),
@@ -33,7 +34,10 @@ export async function embedGroups(
   let at = 0;
   return groups.map((group) => ({
     ...group,
-    views: group.views.map((view) => ({ ...view, embedding: embeddings[at++]! })),
+    views: group.views.map((view) => ({
+      ...view,
+      embedding: joinEmbedding(pixels[at++]!, geometry, view.landmarks),
+    })),
   }));
 }
 

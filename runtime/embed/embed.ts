@@ -1,8 +1,17 @@
 import type { Model } from '../../encoder/index.js';
 import { ClmexError } from '../../core/errors.js';
+import type { Face } from '../../core/types.js';
 import type { Session } from '../engine/engine.js';
 
-/** Crops to unit vectors: all views of all people of a frame set in one run of the encoder. */
+/** What the encoder sees of a face. */
+export type EncoderView = Pick<Face, 'crop' | 'landmarks'>;
+
+/** A grey view without a face, to warm an encoder with. */
+export function blankView(size: number): EncoderView {
+  return { crop: new Uint8Array(size * size).fill(128), landmarks: new Float32Array(3 * 468) };
+}
+
+/** Faces to unit vectors: all views of all people of a frame set in one run of the encoder. */
 export class EmbedStage {
   readonly #model: Model;
   readonly #session: Session;
@@ -14,32 +23,34 @@ export class EmbedStage {
   }
 
   /**
-   * @param crops aligned grey crops, size² bytes each as the model's crop geometry says.
-   * @returns one unit vector a crop, in their order.
+   * @param views aligned grey crops, size² bytes each as the model's crop geometry says, and the
+   * landmarks they were cut by.
+   * @returns one unit vector a view, in their order.
    * @throws ClmexError `engine-failed` where the encoder's answer is not finite.
    */
-  async push(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
-    if (crops.length === 0) return [];
+  async push(views: readonly EncoderView[]): Promise<Float32Array[]> {
+    if (views.length === 0) return [];
     const { size } = this.#model.manifest.crop;
     const area = size * size;
-    if (this.#batch.length < crops.length * area)
-      this.#batch = new Float32Array(crops.length * area);
-    const data = this.#batch.subarray(0, crops.length * area);
-    for (const [i, crop] of crops.entries()) {
+    if (this.#batch.length < views.length * area)
+      this.#batch = new Float32Array(views.length * area);
+    const data = this.#batch.subarray(0, views.length * area);
+    for (const [i, { crop }] of views.entries()) {
       this.#model.normalize(crop, data.subarray(i * area, (i + 1) * area));
     }
     const input = this.#model.graph.inputs[0]!.name;
     const output = this.#model.graph.outputs[0]!.name;
     const outputs = await this.#session.run({
-      [input]: { data, shape: [crops.length, size, size, 1] },
+      [input]: { data, shape: [views.length, size, size, 1] },
     });
-    return this.#split(outputs[output]!.data, crops.length);
+    return this.#join(outputs[output]!.data, views);
   }
 
-  #split(embeddings: Float32Array, count: number): Float32Array[] {
-    const width = embeddings.length / count;
-    return Array.from({ length: count }, (_, i) => {
-      const vector = embeddings.slice(i * width, (i + 1) * width);
+  #join(embeddings: Float32Array, views: readonly EncoderView[]): Float32Array[] {
+    const width = embeddings.length / views.length;
+    return views.map(({ landmarks }, i) => {
+      const pixels = embeddings.slice(i * width, (i + 1) * width);
+      const vector = this.#model.join(pixels, landmarks);
       if (!vector.every(Number.isFinite)) {
         throw new ClmexError('engine-failed', 'the encoder returned numbers that are not finite', {
           field: 'embedding',

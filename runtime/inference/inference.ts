@@ -1,5 +1,6 @@
 import type { CameraCalibration } from '../../calibration/index.js';
 import type { Face, Frame } from '../../core/types.js';
+import type { EncoderView } from '../embed/embed.js';
 import type { EncoderOptions } from '../engine/encoder.js';
 
 /** What a frame needs to carry to the faces stage; pixels stay in shared memory. */
@@ -42,7 +43,7 @@ export interface InferenceInfo {
 export interface Inference {
   readonly info: InferenceInfo;
   faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]>;
-  /** One unit vector a crop. */
-  embed(crops: readonly Uint8Array[]): Promise<Float32Array[]>;
+  /** One unit vector a view. */
+  embed(views: readonly EncoderView[]): Promise<Float32Array[]>;
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 import { loadModel } from '../../encoder/index.js';
 import { toRadians } from '../../core/geometry.js';
 import type { Face } from '../../core/types.js';
-import { EmbedStage } from '../embed/embed.js';
+import { blankView, EmbedStage, type EncoderView } from '../embed/embed.js';
 import { loadEncoder } from '../engine/encoder.js';
 import { createEngine } from '../engine/engine.js';
 import { FaceStage } from '../faces/faces.js';
@@ -37,7 +37,7 @@ export class LocalInference implements Inference {
     const faces = await FaceStage.create({ engine, cropSpec: crop, ...options.faces });
     const encoder = await loadEncoder(model, options.engine, cacheDirectory());
     const embed = new EmbedStage(model, encoder.session);
-    await embed.push([new Uint8Array(crop.size * crop.size).fill(128)]);
+    await embed.push([blankView(crop.size)]);
     return new LocalInference(
       { engine: encoder.name, model: name, cropSize: crop.size },
       faces,
@@ -53,8 +53,8 @@ export class LocalInference implements Inference {
     return this.#faces.push(frames);
   }
 
-  embed(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
-    return this.#embed.push(crops);
+  embed(views: readonly EncoderView[]): Promise<Float32Array[]> {
+    return this.#embed.push(views);
   }
 
   async close(): Promise<void> {

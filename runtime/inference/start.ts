@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import type { RigCalibration } from '../../calibration/index.js';
 import type { Config } from '../config.js';
+import { blankView } from '../embed/embed.js';
 import { InferenceThread } from './thread.js';
 
 // Both lie where the package is built: chunks in dist/chunks, the worker and models beside them.
@@ -37,7 +38,7 @@ export async function proveInference(config: Config): Promise<string> {
     const pixels = new Uint8Array(new SharedArrayBuffer(width * height * 3));
     await inference.faces([{ cameraId: 'probe', capturedAtMs: 0, width, height, pixels }], []);
     const { engine, model, cropSize } = inference.info;
-    await inference.embed([new Uint8Array(cropSize * cropSize).fill(128)]);
+    await inference.embed([blankView(cropSize)]);
     const seconds = ((performance.now() - started) / 1000).toFixed(1);
     return `${engine} ran the face models and ${model} (${seconds} s from cold)`;
   } finally {

@@ -1,6 +1,7 @@
 import { Worker } from 'node:worker_threads';
 import { ClmexError, type ErrorCode } from '../../core/errors.js';
 import type { Face } from '../../core/types.js';
+import type { EncoderView } from '../embed/embed.js';
 import type {
   FaceSeed,
   FramePixels,
@@ -16,7 +17,7 @@ export type Request =
       readonly frames: readonly FramePixels[];
       readonly seeds: readonly FaceSeed[];
     }
-  | { readonly id: number; readonly kind: 'embed'; readonly crops: readonly Uint8Array[] }
+  | { readonly id: number; readonly kind: 'embed'; readonly views: readonly EncoderView[] }
   | { readonly id: number; readonly kind: 'close' };
 
 export interface Failure {
@@ -79,8 +80,8 @@ export class InferenceThread implements Inference {
     return this.#ask({ id: this.#next++, kind: 'faces', frames: pixels, seeds }) as Promise<Face[]>;
   }
 
-  embed(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
-    return this.#ask({ id: this.#next++, kind: 'embed', crops }) as Promise<Float32Array[]>;
+  embed(views: readonly EncoderView[]): Promise<Float32Array[]> {
+    return this.#ask({ id: this.#next++, kind: 'embed', views }) as Promise<Float32Array[]>;
   }
 
   async close(): Promise<void> {

@@ -18,7 +18,7 @@ async function answer(inference: Inference, request: Request): Promise<unknown> 
     case 'faces':
       return inference.faces(request.frames, request.seeds);
     case 'embed':
-      return inference.embed(request.crops);
+      return inference.embed(request.views);
     case 'close':
       return inference.close();
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { ExpressionScores, Face, FrameSet, RawFrame } from '../../core/types.js';
 import type { Model } from '../../encoder/index.js';
+import type { EncoderView } from '../../runtime/embed/embed.js';
 import type { FramePixels, Inference } from '../../runtime/inference/inference.js';
 import { Live } from '../../runtime/live.js';
 import { Pipeline } from '../../runtime/pipeline.js';
@@ -29,8 +30,8 @@ class ScriptedInference implements Inference {
     }));
   }
 
-  embed(crops: readonly Uint8Array[]): Promise<Float32Array[]> {
-    return Promise.resolve(crops.map((crop) => Float32Array.from(crop)));
+  embed(views: readonly EncoderView[]): Promise<Float32Array[]> {
+    return Promise.resolve(views.map(({ crop }) => Float32Array.from(crop)));
   }
 
   close(): Promise<void> {

@@ -28,6 +28,7 @@ export function toySet({
           pitchDeg: 0,
           rollDeg: 0,
           quality: 0.5 + 0.5 * random.uniform(),
+          landmarks: mesh(person, -40 + (80 * v) / Math.max(1, views - 1), random),
           crop: picture(person, (label + 0.5) / labels.length, random),
         })),
       });
@@ -39,6 +40,23 @@ export function toySet({
     info: (index) => groups[index]!,
     read: (index) => groups[index]!,
   };
+}
+
+/** A cloud of 468 points of its own a person, turned; it tells nothing of the label. */
+function mesh(person: number, yawDeg: number, noise: Random): Float32Array {
+  const own = new Random(person);
+  const [c, s] = [Math.cos((yawDeg * Math.PI) / 180), Math.sin((yawDeg * Math.PI) / 180)];
+  const cloud = new Random(7);
+  const out = new Float32Array(468 * 3);
+  for (let i = 0; i < out.length; i += 3) {
+    const [x, y, z] = [0, 1, 2].map(() => 100 * cloud.uniform() + 5 * own.uniform()) as [
+      number,
+      number,
+      number,
+    ];
+    out.set([c * x + s * z + noise.uniform(), y, c * z - s * x], i);
+  }
+  return out;
 }
 
 function picture(person: number, height: number, random: Random): Uint8Array {

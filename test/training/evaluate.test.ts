@@ -19,17 +19,16 @@ const manifest = {
   training: { embeddingMean: [0, 0] },
 } as unknown as Manifest;
 /** One prototype a label: along +x and along −x. */
-const model: Model = createModel(
-  manifest,
-  { name: 'none', inputs: [], outputs: [], layers: [] },
-  {
+const model: Model = createModel(manifest, {
+  graph: { name: 'none', inputs: [], outputs: [], layers: [] },
+  head: {
     prototypes: { shape: [2, 2], data: Float32Array.from([1, 0, -1, 0]) },
     prototypesPerLabel: 1,
     scale: 2,
     query: zeros([2]),
     viewBias: zeros([VIEW_FEATURES]),
   },
-);
+});
 
 const at = (angleDeg: number, yawDeg = 0, quality = 1) => ({
   yawDeg, pitchDeg: 0, rollDeg: 0, quality,

@@ -116,14 +116,14 @@ describe('movements of landmarks', () => {
     const neutral = {
       personId: 'real',
       crop: face,
-      points,
+      landmarks: landmarks(0),
       pose: { yawDeg: 2, pitchDeg: 0, rollDeg: 0 },
       quality: 0.9,
     };
     const lifted = liftExpressions(
       [neutral],
       moves,
-      { labels: ['neutral', 'surprise', 'anger'], size: 64, each: 2, weight: 0.5 },
+      { labels: ['neutral', 'surprise', 'anger'], spec: DEFAULT_CROP, each: 2, weight: 0.5 },
       new Random(1),
     );
     expect(lifted.map(({ label }) => label)).toEqual([1, 1, 2, 2]);

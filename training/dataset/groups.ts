@@ -5,6 +5,8 @@ import type { RenderedSet } from './rendered.js';
 /** One view of a labelled moment. */
 export interface LabelledView extends FusionView {
   readonly crop: Uint8Array;
+  /** N × 3 of the 468- or 478-point mesh; any unit, as only their shape counts. */
+  readonly landmarks: Float32Array;
 }
 
 /** What is known of a group without its pictures. */

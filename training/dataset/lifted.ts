@@ -23,7 +23,8 @@ export interface ExpressionMove {
 export interface NeutralFace {
   readonly personId: string;
   readonly crop: Uint8Array;
-  readonly points: CropPoints;
+  /** 468 × 3 or more picture pixels. */
+  readonly landmarks: Float32Array;
   readonly pose: { readonly yawDeg: number; readonly pitchDeg: number; readonly rollDeg: number };
   readonly quality: number;
 }
@@ -66,9 +67,21 @@ export function expressionMoves(
   });
 }
 
+/** Landmarks in crop pixels, moved as measured landmarks move. 468 × 3 */
+function movedLandmarks(landmarks: Float32Array, spec: CropSpec, moves: CropPoints): Float32Array {
+  const { a, b } = fitCrop(landmarks, spec);
+  const scale = Math.hypot(a, b);
+  const points = cropPoints(landmarks, spec);
+  return Float32Array.from({ length: 3 * POINTS }, (_, i) => {
+    const [point, axis] = [Math.floor(i / 3), i % 3];
+    if (axis === 2) return scale * landmarks[i]!;
+    return points[2 * point + axis]! + moves[2 * point + axis]!;
+  });
+}
+
 export interface LiftOptions {
   readonly labels: readonly string[];
-  readonly size: number;
+  readonly spec: CropSpec;
   /** Pictures a label and face. */
   readonly each: number;
   readonly weight: number;
@@ -78,11 +91,12 @@ export interface LiftOptions {
 export function liftExpressions(
   faces: readonly NeutralFace[],
   moves: readonly ExpressionMove[],
-  { labels, size, each, weight }: LiftOptions,
+  { labels, spec, each, weight }: LiftOptions,
   random: Random,
 ): LabelledGroup[] {
-  return faces.flatMap(({ personId, crop, points, pose, quality }) =>
-    labels.flatMap((name, label) => {
+  return faces.flatMap(({ personId, crop, landmarks, pose, quality }) => {
+    const points = cropPoints(landmarks, spec);
+    return labels.flatMap((name, label) => {
       const own = moves.filter((move) => move.label === name);
       const count = own.length === 0 ? 0 : each;
       return Array.from({ length: count }, (): LabelledGroup => {
@@ -92,9 +106,16 @@ export function liftExpressions(
           personId,
           label,
           weight,
-          views: [{ ...pose, quality, crop: warpExpression(crop, size, points, chosen, strength) }],
+          views: [
+            {
+              ...pose,
+              quality,
+              crop: warpExpression(crop, spec.size, points, chosen, strength),
+              landmarks: movedLandmarks(landmarks, spec, chosen),
+            },
+          ],
         };
       });
-    }),
-  );
+    });
+  });
 }
