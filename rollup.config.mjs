@@ -28,6 +28,7 @@ const library = {
     training: 'training/index.ts',
     cli: 'cli/main.ts',
     'inference-worker': 'runtime/inference/worker.ts',
+    'training-worker': 'training/parallel/worker.ts',
   },
   output: {
     dir: 'dist',

@@ -22,6 +22,7 @@ interface Options {
   readonly steps?: number;
   readonly seed?: number;
   readonly backend?: string;
+  readonly workers?: number;
   readonly pictures?: string;
   readonly root: string;
   readonly lift: number;
@@ -49,6 +50,11 @@ export function register(program: Command): void {
       .option('--seed <n>', 'instead of the recipe’s', wholeNumber(0))
       .option('--backend <name>', 'node-gpu, webgpu, wasm or cpu, instead of the recipe’s')
       .option(
+        '--workers <n>',
+        'processes that share each batch on the CPU, instead of the recipe’s',
+        wholeNumber(1),
+      )
+      .option(
         '--pictures <csv>',
         'real pictures beside the rendered ones: path,label[,subject]; finetuning only',
       )
@@ -72,6 +78,7 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
     ...(options.steps !== undefined && { steps: options.steps }),
     ...(options.seed !== undefined && { seed: options.seed }),
     ...(options.backend !== undefined && { backend: options.backend }),
+    ...(options.workers !== undefined && { workers: options.workers }),
   });
   await selectBackend(recipe.backend);
   const data = await openData(options, recipe);

@@ -1,18 +1,20 @@
 import { VIEW_FEATURES, viewFeatures } from '../encoder/fusion.js';
 import { describeGeometry, GEOMETRY_FEATURES, mirrorGeometry } from '../encoder/geometry.js';
 import type { Normalizer } from '../encoder/normalize.js';
-import type { Random } from '../encoder/random.js';
+import { Random } from '../encoder/random.js';
 import type { Augmenter } from './augment.js';
-import type { GroupSet } from './dataset/groups.js';
+import type { GroupSet, LabelledGroup } from './dataset/groups.js';
 import type { GeometryFrame } from './geometry-frame.js';
 import type { Drawn } from './sampler.js';
 
-/** Views of several groups, ready for the network; rows of a group lie together. */
-export interface Batch {
-  readonly size: number;
+/** A group as one step draws it: these views alone, and a seed for what is random about it. */
+export interface SeededGroup extends LabelledGroup {
+  readonly seed: number;
+}
+
+/** What the loss knows of a batch besides its pictures; rows of a group lie together. */
+export interface BatchTruth {
   readonly rows: number;
-  /** rows × size × size. */
-  readonly images: Float32Array;
   /** rows × VIEW_FEATURES. */
   readonly features: Float32Array;
   /** rows × GEOMETRY_FEATURES, standardised; empty without a geometry stream. */
@@ -29,6 +31,13 @@ export interface Batch {
   readonly fused: readonly boolean[];
 }
 
+/** Views of several groups, ready for the network. */
+export interface Batch extends BatchTruth {
+  readonly size: number;
+  /** rows × size × size. */
+  readonly images: Float32Array;
+}
+
 export interface Preparation {
   readonly size: number;
   readonly normalize: Normalizer;
@@ -38,56 +47,67 @@ export interface Preparation {
   readonly augmenter?: Augmenter | undefined;
 }
 
-export function prepareBatch(
-  set: GroupSet,
-  drawn: readonly Drawn[],
-  { size, normalize, frame, augmenter }: Preparation,
-  random: Random,
-): Batch {
+export function readDrawn(set: GroupSet, drawn: readonly Drawn[], random: Random): SeededGroup[] {
+  return drawn.map(({ group, views }) => {
+    const read = set.read(group);
+    const seed = random.integer(2 ** 31);
+    return { ...read, views: views.map((v) => read.views[v]!), seed };
+  });
+}
+
+/** A group gives the same rows whichever other groups are in the batch. */
+export function prepareBatch(groups: readonly SeededGroup[], preparation: Preparation): Batch {
+  const { size, normalize, frame, augmenter } = preparation;
   const area = size * size;
-  const rows = drawn.reduce((sum, { views }) => sum + views.length, 0);
+  const rows = groups.reduce((sum, { views }) => sum + views.length, 0);
   const images = new Float32Array(rows * area);
-  const features = new Float32Array(rows * VIEW_FEATURES);
   const geometry = new Float32Array(frame ? rows * GEOMETRY_FEATURES : 0);
-  const [groupOf, fused]: [number[], boolean[]] = [[], []];
   const changed = new Uint8Array(area);
-  const groups = drawn.map(({ group }) => set.read(group));
   let row = 0;
-  for (const [g, { views }] of drawn.entries()) {
-    fused.push(...subset(views.length, augmenter ? random : undefined));
-    for (const v of views) {
-      const view = groups[g]!.views[v]!;
+  for (const { seed, views } of groups) {
+    const random = new Random(seed + 1);
+    for (const { crop, landmarks } of views) {
       const out = images.subarray(row * area, (row + 1) * area);
       let mirrored = false;
       if (augmenter) {
-        mirrored = augmenter.apply(view.crop, changed, random);
+        mirrored = augmenter.apply(crop, changed, random);
         normalize(changed, out);
         augmenter.erase(out, random);
       } else {
-        normalize(view.crop, out);
+        normalize(crop, out);
       }
       if (frame) {
-        const shape = standardGeometry(view.landmarks, frame, mirrored);
+        const shape = standardGeometry(landmarks, frame, mirrored);
         augmenter?.disturb(shape, random);
         geometry.set(shape, row * GEOMETRY_FEATURES);
       }
-      // Features are of |yaw| and |roll|: mirroring leaves them as they are.
-      features.set(viewFeatures(view), row * VIEW_FEATURES);
-      groupOf.push(g);
       row++;
     }
   }
+  return { ...batchTruth(groups, augmenter !== undefined, geometry), size, images };
+}
+
+/** @param subsets whether the fused score sees a random part of each group's views, or all. */
+export function batchTruth(
+  groups: readonly SeededGroup[],
+  subsets: boolean,
+  geometry: Float32Array,
+): BatchTruth {
+  const views = groups.flatMap((group) => group.views);
+  const features = new Float32Array(views.length * VIEW_FEATURES);
+  // Features are of |yaw| and |roll|: mirroring leaves them as they are.
+  views.forEach((view, row) => features.set(viewFeatures(view), row * VIEW_FEATURES));
   return {
-    size,
-    rows,
-    images,
+    rows: views.length,
     features,
     geometry,
-    groupOf,
+    groupOf: groups.flatMap((group, g) => group.views.map(() => g)),
     labels: groups.map(({ label }) => label),
     weights: groups.map(({ weight = 1 }) => weight),
     shapes: groups.map(({ shapes }) => shapes),
-    fused,
+    fused: groups.flatMap((group) =>
+      subset(group.views.length, subsets ? new Random(group.seed) : undefined),
+    ),
   };
 }
 

@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { toTensors, type ParameterSlot } from '../encoder/formats/tfjs.js';
-import type { Batch } from './batch.js';
+import type { Batch, BatchTruth } from './batch.js';
 import type { Learner } from './learner.js';
-import { objective } from './objective.js';
+import { embedBatch, objective, type Terms } from './objective.js';
 import type { Recipe } from './recipe.js';
 
 export interface Differentiated {
@@ -21,47 +21,83 @@ export async function differentiate(
   batch: Batch,
 ): Promise<Differentiated> {
   const tensors = toTensors(learner.slots, parameters);
-  const names = [...tensors.keys()];
   const observed = new Map<string, tf.Tensor>();
-  const terms: Record<string, tf.Scalar> = {};
-  const run = (): tf.Scalar => {
-    const found = objective({
-      graph: learner.encoder.graph,
+  const onStatistics = (name: string, value: tf.Tensor): unknown => observed.set(name, value);
+  const { terms, gradients } = await gradientsOf(tensors, () =>
+    objective(embedBatch(learner.encoder.graph, tensors, batch, { onStatistics }), {
       tensors,
       batch,
       recipe,
-      onStatistics: (name, statistic) => observed.set(name, statistic),
-    });
-    for (const [name, term] of Object.entries(found)) terms[name] = tf.keep(tf.clone(term));
-    return found.loss;
-  };
-  // Heads that this stage does not use have no gradient; `tf.grads` would refuse them.
-  const { value, grads } = tf.engine().gradients(run, [...tensors.values()], undefined, true) as {
-    value: tf.Scalar;
-    grads: (tf.Tensor | undefined)[];
-  };
-  const gradients = new Map(names.flatMap((name, i) => (grads[i] ? [[name, grads[i]]] : [])));
+    }),
+  );
   try {
     return {
-      terms: Object.fromEntries(
-        await Promise.all(
-          Object.entries(terms).map(
-            async ([name, term]) => [name, (await term.data())[0]!] as const,
-          ),
-        ),
-      ),
+      terms,
       gradient: await flatten(learner.slots, gradients),
       statistics: await flatten(learner.encoder.statisticSlots, observed),
     };
   } finally {
-    tf.dispose([
-      value,
-      ...grads,
-      ...tensors.values(),
-      ...observed.values(),
-      ...Object.values(terms),
-    ]);
+    tf.dispose([...tensors.values(), ...observed.values(), ...gradients.values()]);
   }
+}
+
+export interface DifferentiatedLoss {
+  readonly terms: Readonly<Record<string, number>>;
+  /** As long as the pixels' embeddings. */
+  readonly ofEmbeddings: Float32Array;
+  /** As long as the parameters; zero for those of the encoder. */
+  readonly ofHeads: Float32Array;
+}
+
+/** The part of {@link differentiate} behind the encoder. @param embeddings of the pixels, row by row. */
+export async function differentiateLoss(
+  learner: Learner,
+  recipe: Recipe,
+  parameters: Float32Array,
+  embeddings: Float32Array,
+  batch: BatchTruth,
+): Promise<DifferentiatedLoss> {
+  const heads = learner.slots.slice(learner.encoder.slots.length);
+  const tensors = toTensors(heads, parameters);
+  const rows = tf.tensor2d(embeddings, [batch.rows, embeddings.length / batch.rows]);
+  const inputs = new Map<string, tf.Tensor>([...tensors, ['rows', rows]]);
+  const { terms, gradients } = await gradientsOf(inputs, () =>
+    objective(rows, { tensors, batch, recipe }),
+  );
+  try {
+    return {
+      terms,
+      ofEmbeddings: await gradients.get('rows')!.data<'float32'>(),
+      ofHeads: await flatten(learner.slots, gradients),
+    };
+  } finally {
+    tf.dispose([...inputs.values(), ...gradients.values()]);
+  }
+}
+
+async function gradientsOf(
+  tensors: ReadonlyMap<string, tf.Tensor>,
+  run: () => Terms,
+): Promise<{ terms: Record<string, number>; gradients: Map<string, tf.Tensor> }> {
+  const kept: Record<string, tf.Scalar> = {};
+  const loss = (): tf.Scalar => {
+    const terms = run();
+    for (const [name, term] of Object.entries(terms)) kept[name] = tf.keep(tf.clone(term));
+    return terms.loss;
+  };
+  // Heads that this stage does not use have no gradient; `tf.grads` would refuse them.
+  const { value, grads } = tf.engine().gradients(loss, [...tensors.values()], undefined, true) as {
+    value: tf.Scalar;
+    grads: (tf.Tensor | undefined)[];
+  };
+  const terms: Record<string, number> = {};
+  for (const [name, term] of Object.entries(kept)) terms[name] = (await term.data())[0]!;
+  tf.dispose([value, ...Object.values(kept)]);
+  const names = [...tensors.keys()];
+  return {
+    terms,
+    gradients: new Map(names.flatMap((name, i) => (grads[i] ? [[name, grads[i]]] : []))),
+  };
 }
 
 async function flatten(

@@ -6,11 +6,11 @@ import {
   unitRows,
   viewFx,
 } from '../encoder/contrastive/index.js';
-import { forward, type Tensors } from '../encoder/formats/tfjs.js';
+import { forward, type ForwardOptions, type Tensors } from '../encoder/formats/tfjs.js';
 import { VIEW_FEATURES } from '../encoder/fusion.js';
 import { GEOMETRY_FEATURES } from '../encoder/geometry.js';
 import type { Graph } from '../encoder/graph.js';
-import type { Batch } from './batch.js';
+import type { Batch, BatchTruth } from './batch.js';
 import { GEOMETRY_SHARE } from './learner.js';
 import type { Recipe } from './recipe.js';
 
@@ -21,18 +21,26 @@ const VIEWFX_WEIGHTS: readonly [number, number, number] = [1, 1, 0.05];
 export type Terms = Record<string, tf.Scalar> & { loss: tf.Scalar };
 
 export interface ObjectiveInput {
-  readonly graph: Graph;
   readonly tensors: Tensors;
-  readonly batch: Batch;
+  readonly batch: BatchTruth;
   readonly recipe: Recipe;
-  readonly onStatistics: (name: string, value: tf.Tensor1D) => void;
 }
 
-/** What a stage minimises on one batch. */
-export function objective(input: ObjectiveInput): Terms {
-  const { graph, tensors, batch, recipe, onStatistics } = input;
+/** A batch's pixels through the encoder that learns. [rows, embedding of the pixels] */
+export function embedBatch(
+  graph: Graph,
+  tensors: Tensors,
+  batch: Batch,
+  options: ForwardOptions,
+): tf.Tensor2D {
   const images = tf.tensor4d(batch.images, [batch.rows, batch.size, batch.size, 1]);
-  const embeddings = joined(forward(graph, tensors, images, { onStatistics }), batch, tensors);
+  return forward(graph, tensors, images, options);
+}
+
+/** What a stage minimises, of the pixels' embeddings of one batch. */
+export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
+  const { tensors, batch, recipe } = input;
+  const embeddings = joined(pixels, batch, tensors);
   const terms: Record<string, tf.Scalar> = {};
   const weighted: tf.Scalar[] = [];
   const term = (name: string, weight: number, make: () => tf.Scalar): void => {
@@ -68,7 +76,7 @@ export function objective(input: ObjectiveInput): Terms {
 }
 
 /** Both streams' unit vectors by their shares, as joinEmbedding does it; the pixels' alone without one. */
-function joined(pixels: tf.Tensor2D, batch: Batch, tensors: Tensors): tf.Tensor2D {
+function joined(pixels: tf.Tensor2D, batch: BatchTruth, tensors: Tensors): tf.Tensor2D {
   if (batch.geometry.length === 0) return pixels;
   const features = tf.tensor2d(batch.geometry, [batch.rows, GEOMETRY_FEATURES]);
   const dense = (x: tf.Tensor2D, name: string): tf.Tensor2D =>

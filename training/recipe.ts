@@ -44,6 +44,8 @@ export const recipeSchema = z.strictObject({
   /** A second stream that sees where the landmarks lie. */
   geometry: z.boolean().default(true),
   backend: z.enum(BACKENDS).default('wasm'),
+  /** Processes that share each batch, on wasm and cpu; 1 trains in this one. */
+  workers: z.number().int().min(1).max(64).default(1),
   seed: z.number().int().default(1),
   steps: z.number().int().positive().default(2000),
   batch: z.strictObject({

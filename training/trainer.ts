@@ -3,14 +3,17 @@ import { join } from 'node:path';
 import { ClmexError } from '../core/errors.js';
 import { DEFAULT_CROP } from '../encoder/crop.js';
 import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
-import { createAugmenter } from './augment.js';
-import { prepareBatch } from './batch.js';
+import { readDrawn } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
-import { differentiate } from './differentiate.js';
 import { fitGeometryFrame, packFrame, unpackFrame, type GeometryFrame } from './geometry-frame.js';
 import { createLearner, toNetwork, type Learner } from './learner.js';
 import { adamW, cosineSchedule, momentumSgd, type Optimiser } from './optimise/optimiser.js';
+import {
+  localDifferentiator,
+  ParallelDifferentiator,
+  type Differentiator,
+} from './parallel/differentiator.js';
 import type { Recipe } from './recipe.js';
 import { balancedSampler, peopleSampler, stepRandom, type Sampler } from './sampler.js';
 import { embedGroups, validateEmbeddings, validateHead, type Validation } from './validate.js';
@@ -48,6 +51,8 @@ export interface TrainOptions {
   readonly from?: Checkpoint | undefined;
   readonly onProgress?: ((entry: LogEntry, secondsLeft: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Program of the worker processes; the package's own where absent. */
+  readonly workerScript?: URL | undefined;
 }
 
 /**
@@ -56,53 +61,42 @@ export interface TrainOptions {
  * @throws ClmexError `engine-failed` with the step, which is saved, when the loss is not finite.
  */
 export async function train(options: TrainOptions): Promise<Checkpoint> {
-  const { recipe, data, directory } = options;
-  await mkdir(directory, { recursive: true });
+  await mkdir(options.directory, { recursive: true });
   const run = await startRun(options);
+  const differentiator = await startDifferentiator(run, options);
+  try {
+    return await takeSteps(run, differentiator, options);
+  } finally {
+    await differentiator.close();
+  }
+}
+
+async function startDifferentiator(
+  { learner, frame }: Run,
+  { recipe, data, workerScript }: TrainOptions,
+): Promise<Differentiator> {
+  if (recipe.workers === 1) return localDifferentiator(learner, recipe, frame);
+  return ParallelDifferentiator.start({
+    learner,
+    recipe,
+    frame,
+    labels: data.set.labels,
+    shapes: shapesOf(learner),
+    script: workerScript,
+  });
+}
+
+async function takeSteps(
+  run: Run,
+  differentiator: Differentiator,
+  options: TrainOptions,
+): Promise<Checkpoint> {
+  const { recipe, data, directory } = options;
   const sampler = samplerOf(recipe, data);
-  const normalize = cropNormalizer(DEFAULT_CROP.size, DEFAULT_MASK);
-  const augmenter = createAugmenter(DEFAULT_CROP.size, recipe.augmentation);
   const pace = new Pace();
   while (run.step < recipe.steps && options.signal?.aborted !== true) {
-    const random = stepRandom(recipe.seed, run.step);
-    const batch = prepareBatch(
-      data.set,
-      sampler(random),
-      { size: DEFAULT_CROP.size, normalize, frame: run.frame, augmenter },
-      random,
-    );
-    const { terms, gradient, statistics } = await differentiate(
-      run.learner,
-      recipe,
-      run.arrays.parameters,
-      batch,
-    );
-    if (!Number.isFinite(terms['loss']!) || !gradient.every(Number.isFinite)) {
-      await saveRun(run, options);
-      throw new ClmexError(
-        'engine-failed',
-        'the loss is no longer finite; the last good step is saved',
-        { field: `step ${run.step}`, value: terms },
-      );
-    }
-    const learningRate = cosineSchedule(
-      run.step,
-      recipe.steps,
-      recipe.warmupSteps,
-      recipe.learningRate,
-    );
-    run.optimiser.update(run.arrays.parameters, gradient, run.memory, {
-      step: run.step,
-      learningRate,
-      slots: run.learner.slots,
-    });
-    follow(run.arrays.statistics, statistics, STATISTICS_DECAY);
-    // Early on the running mean would mostly remember the random start.
-    const decay = Math.min(recipe.average, (1 + run.step) / (10 + run.step));
-    follow(run.arrays.meanParameters, run.arrays.parameters, decay);
-    follow(run.arrays.meanStatistics, run.arrays.statistics, decay);
-    run.step++;
-    pace.count(batch.rows, terms);
+    const { rows, terms, learningRate } = await takeStep(run, differentiator, sampler, options);
+    pace.count(rows, terms);
     if (run.step % recipe.validateEvery === 0 || run.step === recipe.steps) {
       const validation = await validateRun(run, options);
       const entry: LogEntry = { step: run.step, learningRate, validation, ...pace.take() };
@@ -112,6 +106,53 @@ export async function train(options: TrainOptions): Promise<Checkpoint> {
     if (run.step % recipe.saveEvery === 0) await saveRun(run, options);
   }
   return saveRun(run, options);
+}
+
+async function takeStep(
+  run: Run,
+  differentiator: Differentiator,
+  sampler: Sampler,
+  options: TrainOptions,
+) {
+  const { recipe, data } = options;
+  const random = stepRandom(recipe.seed, run.step);
+  const groups = readDrawn(data.set, sampler(random), random);
+  const { rows, terms, gradient, statistics } = await differentiator
+    .differentiate(run.arrays.parameters, groups)
+    .catch(async (cause: unknown) => {
+      await saveRun(run, options);
+      throw atStep(run.step, cause);
+    });
+  if (!Number.isFinite(terms['loss']!) || !gradient.every(Number.isFinite)) {
+    await saveRun(run, options);
+    throw new ClmexError(
+      'engine-failed',
+      'the loss is no longer finite; the last good step is saved',
+      { field: `step ${run.step}`, value: terms },
+    );
+  }
+  const { steps, warmupSteps } = recipe;
+  const learningRate = cosineSchedule(run.step, steps, warmupSteps, recipe.learningRate);
+  run.optimiser.update(run.arrays.parameters, gradient, run.memory, {
+    step: run.step,
+    learningRate,
+    slots: run.learner.slots,
+  });
+  follow(run.arrays.statistics, statistics, STATISTICS_DECAY);
+  // Early on the running mean would mostly remember the random start.
+  const decay = Math.min(recipe.average, (1 + run.step) / (10 + run.step));
+  follow(run.arrays.meanParameters, run.arrays.parameters, decay);
+  follow(run.arrays.meanStatistics, run.arrays.statistics, decay);
+  run.step++;
+  return { rows, terms, learningRate };
+}
+
+function atStep(step: number, cause: unknown): ClmexError {
+  const message = cause instanceof Error ? cause.message : String(cause);
+  return new ClmexError('engine-failed', `${message}; the last good step is saved`, {
+    field: `step ${step}`,
+    cause,
+  });
 }
 
 interface Run {
@@ -231,15 +272,17 @@ function samplerOf(recipe: Recipe, { set, train, pictures = [] }: TrainingData):
   return (random) => [...rendered(random), ...real(random)];
 }
 
+const shapesOf = ({ slots }: Learner): number =>
+  slots.find(({ name }) => name === 'shapes.bias')?.length ?? 0;
+
 async function saveRun(
   { learner, arrays, memory, frame, step }: Run,
   { recipe, data, directory }: TrainOptions,
 ): Promise<Checkpoint> {
-  const shapes = learner.slots.find(({ name }) => name === 'shapes.bias')?.length ?? 0;
   const checkpoint: Checkpoint = {
     recipe,
     labels: data.set.labels,
-    shapes,
+    shapes: shapesOf(learner),
     architecture: learner.architecture,
     step,
     arrays: { ...arrays, ...memory, ...(frame && { frame: packFrame(frame) }) },

@@ -3,6 +3,14 @@ import * as tf from '@tensorflow/tfjs-core';
 /** Added to the variance of a batch. */
 export const BATCH_NORM_EPSILON = 1e-3;
 
+/**
+ * Where a batch is divided among several processes: means a channel over this part → over the whole
+ * batch. All parts ask for the same means in the same order.
+ */
+export type MeansOfWhole = (means: readonly tf.Tensor1D[]) => tf.Tensor1D[];
+
+const ALONE: MeansOfWhole = (means) => [...means];
+
 export interface Normalized {
   readonly output: tf.Tensor4D;
   /** Of this batch, a channel; the caller keeps or disposes them. */
@@ -21,6 +29,7 @@ export function batchNormalize(
   gamma: tf.Tensor1D,
   beta: tf.Tensor1D,
   relu: boolean,
+  wholeOf: MeansOfWhole = ALONE,
 ): Normalized {
   let statistics: { mean: tf.Tensor1D; variance: tf.Tensor1D } | undefined;
   const output = tf.customGrad((...given) => {
@@ -30,8 +39,8 @@ export function batchNormalize(
       tf.Tensor1D,
       tf.GradSaveFunc,
     ];
-    const mean = channelMean(input);
-    const variance = tf.relu(tf.sub<tf.Tensor1D>(channelMean(tf.square(input)), tf.square(mean)));
+    const [mean, square] = wholeOf([channelMean(input), channelMean(tf.square(input))]) as [tf.Tensor1D, tf.Tensor1D]; // prettier-ignore
+    const variance = tf.relu(tf.sub<tf.Tensor1D>(square, tf.square(mean)));
     const inverse = tf.rsqrt(tf.add(variance, BATCH_NORM_EPSILON));
     const factor = tf.mul<tf.Tensor1D>(scale, inverse);
     const value = affine(input, factor, tf.sub(shift, tf.mul(mean, factor)), relu);
@@ -39,14 +48,14 @@ export function batchNormalize(
     save([input, scale, mean, inverse, ...(relu ? [value] : [])]);
     return {
       value,
-      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => backward(dy as tf.Tensor4D, saved),
+      gradFunc: (dy: tf.Tensor, saved: tf.Tensor[]) => backward(dy as tf.Tensor4D, saved, wholeOf),
     };
   })(x, gamma, beta);
   return { output, ...statistics! };
 }
 
 /** With the gradient through mean and variance: dx = γ/σ (dy − mean(dy) − x̂ mean(dy · x̂)). */
-function backward(dy: tf.Tensor4D, saved: tf.Tensor[]): tf.Tensor[] {
+function backward(dy: tf.Tensor4D, saved: tf.Tensor[], wholeOf: MeansOfWhole): tf.Tensor[] {
   const [x, scale, mean, inverse, output] = saved as [
     tf.Tensor4D,
     tf.Tensor1D,
@@ -56,12 +65,9 @@ function backward(dy: tf.Tensor4D, saved: tf.Tensor[]): tf.Tensor[] {
   ];
   const inner = output === undefined ? dy : tf.mul<tf.Tensor4D>(dy, tf.step(output));
   const count = x.size / mean.size;
-  const meanDy = channelMean(inner);
+  const [meanDy, meanDyX] = wholeOf([channelMean(inner), channelMean(tf.mul<tf.Tensor4D>(inner, x))]) as [tf.Tensor1D, tf.Tensor1D]; // prettier-ignore
   // mean(dy · x̂) = (mean(dy · x) − mean(dy) mean(x)) / σ
-  const correlation = tf.mul<tf.Tensor1D>(
-    tf.sub(channelMean(tf.mul<tf.Tensor4D>(inner, x)), tf.mul(meanDy, mean)),
-    inverse,
-  );
+  const correlation = tf.mul<tf.Tensor1D>(tf.sub(meanDyX, tf.mul(meanDy, mean)), inverse);
   const factor = tf.mul<tf.Tensor1D>(scale, inverse);
   const slope = tf.neg(tf.mul<tf.Tensor1D>(factor, tf.mul(correlation, inverse)));
   const constant = tf.neg(tf.add<tf.Tensor1D>(tf.mul(factor, meanDy), tf.mul(slope, mean)));

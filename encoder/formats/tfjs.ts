@@ -2,7 +2,12 @@ import * as tf from '@tensorflow/tfjs-core';
 import { ClmexError } from '../../core/errors.js';
 import { unitRows } from '../contrastive/index.js';
 import type { Activation, Conv2d, Graph, Layer, Weights } from '../graph.js';
-import { applyStatistics, BATCH_NORM_EPSILON, batchNormalize } from './batch-norm.js';
+import {
+  applyStatistics,
+  BATCH_NORM_EPSILON,
+  batchNormalize,
+  type MeansOfWhole,
+} from './batch-norm.js';
 
 /** One tensor inside a flat array of numbers. */
 export interface ParameterSlot {
@@ -87,6 +92,8 @@ export interface ForwardOptions {
    * slot, which the receiver disposes; without it the given running statistics hold.
    */
   readonly onStatistics?: ((name: string, value: tf.Tensor1D) => void) | undefined;
+  /** Where the input is one part of a batch; see {@link MeansOfWhole}. */
+  readonly wholeOf?: MeansOfWhole | undefined;
 }
 
 /** Runs the graph on named parameter tensors; everything is differentiable. One input, one output. */
@@ -94,12 +101,12 @@ export function forward(
   graph: Graph,
   tensors: Tensors,
   input: tf.Tensor4D,
-  { onStatistics }: ForwardOptions = {},
+  options: ForwardOptions = {},
 ): tf.Tensor2D {
   const values = new Map<string, tf.Tensor>([[graph.inputs[0]!.name, input]]);
   for (const layer of graph.layers) {
     const inputs = layer.inputs.map((name) => values.get(name)!);
-    values.set(layer.name, runLayer(layer, inputs, tensors, onStatistics));
+    values.set(layer.name, runLayer(layer, inputs, tensors, options));
   }
   return values.get(graph.outputs[0]!.name) as tf.Tensor2D;
 }
@@ -108,12 +115,12 @@ function runLayer(
   layer: Layer,
   inputs: tf.Tensor[],
   tensors: Tensors,
-  onStatistics: ForwardOptions['onStatistics'],
+  options: ForwardOptions,
 ): tf.Tensor {
   const x = inputs[0]!;
   switch (layer.kind) {
     case 'conv2d':
-      return runConvolution(layer, x as tf.Tensor4D, tensors, onStatistics);
+      return runConvolution(layer, x as tf.Tensor4D, tensors, options);
     case 'depthwiseConv2d': {
       const kernel = tensors.get(`${layer.name}.kernel`) as tf.Tensor4D;
       const y = tf.depthwiseConv2d(x as tf.Tensor4D, kernel, [...layer.strides], layer.padding);
@@ -169,7 +176,7 @@ function runConvolution(
   layer: Conv2d,
   x: tf.Tensor4D,
   tensors: Tensors,
-  onStatistics: ForwardOptions['onStatistics'],
+  { onStatistics, wholeOf }: ForwardOptions,
 ): tf.Tensor {
   const { name, activation } = layer;
   const named = (part: string): tf.Tensor1D => tensors.get(`${name}.${part}`) as tf.Tensor1D;
@@ -180,7 +187,7 @@ function runConvolution(
   if (onStatistics === undefined) {
     return activate(applyStatistics(y, gamma, beta, named('mean'), named('variance')), activation);
   }
-  const { output, mean, variance } = batchNormalize(y, gamma, beta, activation === 'relu');
+  const { output, mean, variance } = batchNormalize(y, gamma, beta, activation === 'relu', wholeOf);
   onStatistics(`${name}.mean`, mean);
   onStatistics(`${name}.variance`, variance);
   return activation === 'relu' ? output : activate(output, activation);

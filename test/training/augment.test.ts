@@ -3,7 +3,7 @@ import { cropNormalizer, DEFAULT_MASK } from '../../encoder/normalize.js';
 import { Random } from '../../encoder/random.js';
 import { createAugmenter } from '../../training/augment.js';
 import { joinGroups, listedGroups } from '../../training/dataset/groups.js';
-import { prepareBatch } from '../../training/batch.js';
+import { prepareBatch, readDrawn } from '../../training/batch.js';
 import { parseRecipe } from '../../training/recipe.js';
 import {
   balancedSampler,
@@ -103,12 +103,8 @@ describe('batches', () => {
     const sizes = new Set<number>();
     for (let step = 0; step < 20; step++) {
       const random = stepRandom(3, step);
-      const batch = prepareBatch(
-        set,
-        balancedSampler(set, all, shape)(random),
-        { size: 64, normalize, augmenter },
-        random,
-      );
+      const groups = readDrawn(set, balancedSampler(set, all, shape)(random), random);
+      const batch = prepareBatch(groups, { size: 64, normalize, augmenter });
       expect(batch.rows).toBe(18);
       batch.labels.forEach((_, g) =>
         sizes.add(batch.fused.filter((used, row) => used && batch.groupOf[row] === g).length),
@@ -129,12 +125,10 @@ describe('batches', () => {
     expect(joined.size).toBe(7);
     expect(joined.info(6).personId).toBe('real');
     const drawn = [{ group: 0, views: [0, 1] }, { group: 6, views: [0] }]; // prettier-ignore
-    const batch = prepareBatch(
-      joined,
-      drawn,
-      { size: 64, normalize: cropNormalizer(64, DEFAULT_MASK) },
-      new Random(1),
-    );
+    const batch = prepareBatch(readDrawn(joined, drawn, new Random(1)), {
+      size: 64,
+      normalize: cropNormalizer(64, DEFAULT_MASK),
+    });
     expect(batch).toMatchObject({
       rows: 3,
       groupOf: [0, 0, 1],

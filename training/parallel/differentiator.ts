@@ -1,0 +1,161 @@
+import { ClmexError } from '../../core/errors.js';
+import { batchTruth, prepareBatch, type SeededGroup } from '../batch.js';
+import { differentiate, differentiateLoss, type Differentiated } from '../differentiate.js';
+import type { GeometryFrame } from '../geometry-frame.js';
+import type { Learner } from '../learner.js';
+import { preparationOf } from '../preparation.js';
+import type { Recipe } from '../recipe.js';
+import { shareOut, type FromWorker } from './messages.js';
+import { WorkerProcess } from './worker-process.js';
+
+// The worker lies where the package is built, beside the folder of chunks.
+const WORKER = new URL('../training-worker.js', import.meta.url);
+
+/** Whatever finds the gradient of a step. */
+export interface Differentiator {
+  differentiate(
+    parameters: Float32Array,
+    groups: readonly SeededGroup[],
+  ): Promise<Differentiated & { readonly rows: number }>;
+  close(): Promise<void>;
+}
+
+/** In this process, on the current backend. */
+export function localDifferentiator(
+  learner: Learner,
+  recipe: Recipe,
+  frame: GeometryFrame | undefined,
+): Differentiator {
+  const preparation = preparationOf(recipe, frame);
+  return {
+    differentiate: async (parameters, groups) => {
+      const batch = prepareBatch(groups, preparation);
+      return { ...(await differentiate(learner, recipe, parameters, batch)), rows: batch.rows };
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+export interface ParallelOptions {
+  readonly learner: Learner;
+  readonly recipe: Recipe;
+  /** Of the geometry stream, where there is one. */
+  readonly frame: GeometryFrame | undefined;
+  readonly labels: readonly string[];
+  /** Expression shapes the learner predicts. */
+  readonly shapes: number;
+  readonly script?: URL | undefined;
+}
+
+/**
+ * Data-parallel: each of `recipe.workers` processes takes its share of the batch through the encoder,
+ * forth and back. In between this process sees the embeddings of all, so that a contrastive loss has
+ * the whole batch's negatives, and batch normalisation takes its means over all shares: the gradient
+ * is that of one process but for the order of sums. One number of workers always gives the same bits.
+ */
+export class ParallelDifferentiator implements Differentiator {
+  readonly #options: ParallelOptions;
+  readonly #workers: readonly WorkerProcess[];
+
+  private constructor(options: ParallelOptions) {
+    this.#options = options;
+    const { recipe, script = WORKER } = options;
+    this.#workers = Array.from({ length: recipe.workers }, () => new WorkerProcess(script));
+  }
+
+  /** @throws ClmexError `invalid-config` for a backend without processes; `engine-failed`. */
+  static async start(options: ParallelOptions): Promise<ParallelDifferentiator> {
+    const { recipe, frame, labels, shapes } = options;
+    if (recipe.backend !== 'wasm' && recipe.backend !== 'cpu') {
+      throw new ClmexError('invalid-config', 'worker processes share work on the CPU only', {
+        field: 'workers',
+        value: recipe.workers,
+        allowed: `1 with backend ${recipe.backend}; more with wasm or cpu`,
+      });
+    }
+    const started = new ParallelDifferentiator(options);
+    try {
+      for (const worker of started.#workers)
+        worker.send({ kind: 'start', recipe, frame, labels, shapes });
+      await Promise.all(started.#workers.map((worker) => worker.receive('ready')));
+    } catch (error) {
+      await started.close();
+      throw error;
+    }
+    return started;
+  }
+
+  get pids(): readonly (number | undefined)[] {
+    return this.#workers.map(({ pid }) => pid);
+  }
+
+  async differentiate(
+    parameters: Float32Array,
+    groups: readonly SeededGroup[],
+  ): Promise<Differentiated & { readonly rows: number }> {
+    const { learner, recipe } = this.#options;
+    const shares = shareOut(groups, this.#workers.length);
+    const workers = this.#workers.slice(0, shares.length);
+    const rows = rowsOf(groups);
+    const encoder = parameters.subarray(0, learner.encoder.initial.length);
+    workers.forEach((worker, i) => {
+      const share = rowsOf(shares[i]!) / rows;
+      worker.send({ kind: 'step', parameters: encoder, groups: shares[i]!, share });
+    });
+    const embeddings = await exchangeMeans(workers, 'embeddings');
+    const all = joined(embeddings.map(({ values }) => values));
+    const geometry = joined(embeddings.map((one) => one.geometry));
+    const truth = batchTruth(groups, true, geometry);
+    const loss = await differentiateLoss(learner, recipe, parameters, all, truth);
+    let at = 0;
+    workers.forEach((worker, i) => {
+      const { length } = embeddings[i]!.values;
+      worker.send({ kind: 'gradient', values: loss.ofEmbeddings.slice(at, (at += length)) });
+    });
+    const done = await exchangeMeans(workers, 'done');
+    const gradient = loss.ofHeads;
+    gradient.set(sumOf(done.map((one) => one.gradient)));
+    return { terms: loss.terms, gradient, statistics: done[0]!.statistics, rows };
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+  }
+}
+
+type Said<Kind> = Extract<FromWorker, { readonly kind: Kind }>;
+
+/** Adds up means for the workers as often as they ask; then all say something else. */
+async function exchangeMeans<Kind extends 'embeddings' | 'done'>(
+  workers: readonly WorkerProcess[],
+  kind: Kind,
+): Promise<Said<Kind>[]> {
+  for (;;) {
+    const said: FromWorker[] = await Promise.all(
+      workers.map((worker) => worker.receive<'means' | Kind>('means', kind)),
+    );
+    const means = said.filter((one): one is Said<'means'> => one.kind === 'means');
+    if (means.length === 0) return said as Said<Kind>[];
+    const values = sumOf(means.map((one) => one.values));
+    for (const worker of workers) worker.send({ kind: 'means', values });
+  }
+}
+
+const rowsOf = (groups: readonly SeededGroup[]): number =>
+  groups.reduce((sum, { views }) => sum + views.length, 0);
+
+function sumOf(parts: readonly Float32Array[]): Float32Array {
+  const sum = parts[0]!.slice();
+  for (const part of parts.slice(1)) part.forEach((value, i) => (sum[i]! += value));
+  return sum;
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
+}
