@@ -1,20 +1,16 @@
-import { readdir } from 'node:fs/promises';
 import { ClmexError } from '../core/errors.js';
 import { EXPRESSION_LABELS } from '../core/types.js';
 import type { LocalInference } from '../runtime/inference/local.js';
 import {
-  isKdef, isRendered, openRendered, readFolder, readKdef, readManifestCsv, renderedGroups,
-  type EvaluatedGroup, type EvaluatedView, type LabelledPicture, type PictureList, type Split,
+  isRendered, openRendered, renderedGroups,
+  type EvaluatedGroup, type Split,
 } from '../training/index.js'; // prettier-ignore
-import { FaceCache } from './face-cache.js';
-import { progress } from './output.js';
+import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 
-export interface DataOptions {
-  readonly manifest?: string;
-  readonly root: string;
-  readonly data?: string;
+export interface DataOptions extends PictureSource {
   readonly split: Split | 'all';
   readonly cache?: string;
+  readonly turn?: readonly number[];
 }
 
 const BATCH = 32;
@@ -23,7 +19,7 @@ const BATCH = 32;
 export class EvaluationData {
   readonly #inference: LocalInference;
   readonly #labels: readonly string[];
-  readonly #skipped: { path: string; reason: string }[] = [];
+  readonly #skipped: Skipped[] = [];
 
   constructor(inference: LocalInference, labels: readonly string[]) {
     this.#inference = inference;
@@ -31,7 +27,7 @@ export class EvaluationData {
   }
 
   /** What was left out and why; complete after `open`. */
-  get skipped(): readonly { readonly path: string; readonly reason: string }[] {
+  get skipped(): readonly Skipped[] {
     return this.#skipped;
   }
 
@@ -39,13 +35,18 @@ export class EvaluationData {
     if (options.data !== undefined && (await isRendered(options.data))) {
       return this.#rendered(options.data, options.split);
     }
-    const list = await listOf(options);
-    this.#skipped.push(...list.skipped);
-    const groups = await this.#pictures(
-      list,
-      new FaceCache(async (frame) => (await this.#inference.faces([frame], []))[0], options.cache),
-    );
-    if (groups.length > 0) return groups;
+    const inference = this.#inference;
+    const { groups, skipped } = await readGroups(options, {
+      labels: this.#labels,
+      finder: {
+        find: async (frame) => (await inference.faces([frame], []))[0],
+        triangles: inference.triangles,
+      },
+      cache: options.cache,
+      turnsDeg: options.turn,
+    });
+    this.#skipped.push(...skipped);
+    if (groups.length > 0) return this.#embedded(groups);
     throw new ClmexError('invalid-argument', 'holds no picture with a label the model knows', {
       field: options.data === undefined ? '--manifest' : '--data',
       value: options.data ?? options.manifest,
@@ -59,66 +60,26 @@ export class EvaluationData {
     const indices =
       split === 'all' ? Array.from({ length: set.size }, (_, i) => i) : rendered.indices(split);
     const groups: EvaluatedGroup[] = [];
-    for (const index of indices) {
-      const { personId, label, views } = set.read(index);
-      const embeddings = await this.#inference.embed(views);
-      groups.push({
-        personId,
-        label,
-        views: views.map((view, i) => ({ ...view, embedding: embeddings[i] })),
-      });
-    }
+    for (const index of indices) groups.push(...(await this.#embedded([set.read(index)])));
     return groups;
   }
 
-  async #pictures({ pictures }: PictureList, faces: FaceCache): Promise<EvaluatedGroup[]> {
-    const known = pictures.filter((picture) => {
-      if (this.#labels.includes(picture.label)) return true;
-      this.#skipped.push({
-        path: picture.path,
-        reason: `label '${picture.label}' is unknown to the model`,
-      });
-      return false;
-    });
-    const views: EvaluatedView[] = [];
-    for (let at = 0; at < known.length; at += BATCH) {
-      views.push(...(await this.#embed(known.slice(at, at + BATCH), faces)));
-      progress(`${Math.min(known.length, at + BATCH)} of ${known.length} pictures`);
-    }
-    const groups = new Map<string, { personId: string; label: number; views: EvaluatedView[] }>();
-    known.forEach(({ groupId, personId, label }, i) => {
-      const group = groups.get(`${label} ${groupId}`) ?? {
-        personId,
-        label: this.#labels.indexOf(label),
-        views: [],
-      };
-      group.views.push(views[i]!);
-      groups.set(`${label} ${groupId}`, group);
-    });
-    return [...groups.values()];
-  }
-
-  async #embed(pictures: readonly LabelledPicture[], faces: FaceCache): Promise<EvaluatedView[]> {
-    const found = [];
-    for (const { path } of pictures) {
-      const face = await faces.find(path);
-      if (face.reason !== undefined) this.#skipped.push({ path, reason: face.reason });
-      found.push(face);
-    }
-    const embeddings = await this.#inference.embed(
-      found.flatMap(({ crop, landmarks }) => (crop && landmarks ? [{ crop, landmarks }] : [])),
+  async #embedded(groups: readonly ReadGroup[]): Promise<EvaluatedGroup[]> {
+    const found = groups.flatMap(({ views }) =>
+      views.flatMap(({ crop, landmarks }) => (crop && landmarks ? [{ crop, landmarks }] : [])),
     );
+    const embeddings: Float32Array[] = [];
+    for (let at = 0; at < found.length; at += BATCH) {
+      embeddings.push(...(await this.#inference.embed(found.slice(at, at + BATCH))));
+    }
     let next = 0;
-    return found.map(({ crop, yawDeg, pitchDeg, rollDeg, quality }, i) => ({
-      yawDeg, pitchDeg, rollDeg, quality,
-      embedding: crop && embeddings[next++],
-      trueYawDeg: pictures[i]!.yawDeg,
-    })); // prettier-ignore
+    return groups.map(({ personId, label, views }) => ({
+      personId,
+      label,
+      views: views.map(({ crop, yawDeg, pitchDeg, rollDeg, quality, trueYawDeg }) => ({
+        yawDeg, pitchDeg, rollDeg, quality, trueYawDeg,
+        embedding: crop && embeddings[next++],
+      })), // prettier-ignore
+    }));
   }
-}
-
-async function listOf({ data, manifest, root }: DataOptions): Promise<PictureList> {
-  if (data === undefined) return readManifestCsv(manifest!, root);
-  const names = await readdir(data, { recursive: true }).catch(() => []);
-  return isKdef(names) ? readKdef(data) : readFolder(data);
 }

@@ -11,7 +11,7 @@ import {
 } from '../training/index.js'; // prettier-ignore
 import { EvaluationData, type DataOptions } from './evaluate-data.js';
 import { printResult } from './output.js';
-import { wholeNumber } from './synth-options.js';
+import { angles, wholeNumber } from './synth-options.js';
 
 interface Options extends DataOptions {
   readonly model: string;
@@ -33,7 +33,10 @@ export function register(program: Command): void {
     .option('--model <dir>', 'model package', DEFAULT_MODEL)
     .option('--manifest <csv>', 'columns path,label[,subject,group,yaw]; paths below --root')
     .option('--root <dir>', 'where the manifest’s paths start', '.')
-    .option('--data <dir>', 'a rendered set, KDEF, or folders label/[subject/[group/]]view')
+    .option(
+      '--data <path>',
+      'a rendered set, KDEF, DDCF, folders label/[subject/[group/]]view, or a recording with truth .mcap',
+    )
     .addOption(
       new Option('--split <name>', 'of a rendered set')
         .choices(['train', 'validation', 'test', 'all'])
@@ -55,6 +58,11 @@ export function register(program: Command): void {
     )
     .addOption(
       new Option('--adapt <what>', 'fit to the site without its labels').choices(['statistics']),
+    )
+    .option(
+      '--turn <degrees>',
+      'turns single pictures by these yaws into groups of several views: -40,-20,20,40',
+      angles,
     )
     .option('--cache <dir>', 'keeps crops and poses of pictures, so that faces are found once')
     .option('--seed <n>', 'fixes folds and subsets of views', wholeNumber(0), 1)

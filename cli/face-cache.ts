@@ -3,7 +3,8 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Face } from '../core/types.js';
 import type { FramePixels } from '../runtime/inference/inference.js';
-import { decodePicture } from '../runtime/image.js';
+import { decodePicture, type Picture } from '../runtime/image.js';
+import { turnFace } from '../training/index.js';
 
 /** The face of one picture, or why there is none. */
 export interface FoundFace {
@@ -29,49 +30,64 @@ const NOTHING: FoundFace = { yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 0 };
 const BLACK = 4;
 const VERSION = 3;
 
-/** The best face of one frame. */
-export type FindFace = (frame: FramePixels) => Promise<Face | undefined>;
+/** Finds the best face of one frame, and how its mesh hangs together. */
+export interface FaceFinder {
+  readonly find: (frame: FramePixels) => Promise<Face | undefined>;
+  readonly triangles: readonly number[];
+}
 
 /** Finds and aligns the face of a picture once; with a directory, also over runs. */
 export class FaceCache {
-  readonly #find: FindFace;
+  readonly #finder: FaceFinder;
   readonly #directory: string | undefined;
   #pictures = 0;
 
-  constructor(find: FindFace, directory?: string) {
-    this.#find = find;
+  constructor(finder: FaceFinder, directory?: string) {
+    this.#finder = finder;
     this.#directory = directory;
   }
 
-  /** Never throws for a bad picture: `reason` says what is wrong with it. */
-  async find(path: string): Promise<FoundFace> {
+  /**
+   * The face as the picture shows it, then turned by each of these yaws; see turnFace. Never throws
+   * for a bad picture: `reason` says what is wrong with it, and there is one answer only.
+   */
+  async find(path: string, turnsDeg: readonly number[] = []): Promise<FoundFace[]> {
     const bytes = await readFile(path).catch(() => undefined);
-    if (bytes === undefined) return { ...NOTHING, reason: 'cannot be read' };
-    const key = createHash('sha256').update(bytes).digest('hex');
-    const cached = await this.#load(key);
-    if (cached) return cached;
-    const found = await this.#measure(bytes, path);
-    if (found.reason === undefined) await this.#save(key, found);
+    if (bytes === undefined) return [{ ...NOTHING, reason: 'cannot be read' }];
+    const hash = createHash('sha256').update(bytes).digest('hex');
+    const keys = [hash, ...turnsDeg.map((yawDeg) => `${hash}-yaw${yawDeg}`)];
+    const cached = await Promise.all(keys.map((key) => this.#load(key)));
+    if (cached.every((face) => face !== undefined)) return cached;
+    const found = await this.#measure(bytes, path, turnsDeg);
+    if (found[0]!.reason === undefined) {
+      await Promise.all(found.map((face, i) => this.#save(keys[i]!, face)));
+    }
     return found;
   }
 
-  async #measure(bytes: Uint8Array, path: string): Promise<FoundFace> {
+  async #measure(
+    bytes: Uint8Array,
+    path: string,
+    turnsDeg: readonly number[],
+  ): Promise<FoundFace[]> {
     const picture = await decodePicture(bytes, path).catch(() => undefined);
-    if (picture === undefined) return { ...NOTHING, reason: 'is no picture that can be decoded' };
-    const { pixels, width, height } = picture;
-    if (meanOf(pixels) < BLACK) return { ...NOTHING, reason: 'is black' };
+    if (picture === undefined) return [{ ...NOTHING, reason: 'is no picture that can be decoded' }];
+    if (meanOf(picture.pixels) < BLACK) return [{ ...NOTHING, reason: 'is black' }];
+    const face = await this.#faceIn(picture);
+    if (face === undefined) return [NOTHING, ...turnsDeg.map(() => NOTHING)];
+    const found = [describe(face)];
+    const turned = turnsDeg.length === 0 ? [] : turnFace(picture, face.landmarks, this.#finder.triangles, turnsDeg); // prettier-ignore
+    for (const view of turned) {
+      const seen = await this.#faceIn(view);
+      found.push(seen ? describe(seen) : NOTHING);
+    }
+    return found;
+  }
+
+  #faceIn({ width, height, pixels }: Picture): Promise<Face | undefined> {
     // A camera of its own a picture: nothing may be followed from one to the next.
-    const frame = {
-      cameraId: `picture-${this.#pictures++}`,
-      capturedAtMs: 0,
-      width,
-      height,
-      pixels,
-    };
-    const face = await this.#find(frame);
-    if (face === undefined) return NOTHING;
-    const { crop, landmarks, pose, quality } = face;
-    return { crop, landmarks, ...pose, quality };
+    const cameraId = `picture-${this.#pictures++}`;
+    return this.#finder.find({ cameraId, capturedAtMs: 0, width, height, pixels });
   }
 
   async #load(key: string): Promise<FoundFace | undefined> {
@@ -101,6 +117,13 @@ export class FaceCache {
     await rename(aside, join(this.#directory, `${key}.json`));
   }
 }
+
+const describe = (face: Face): FoundFace => ({
+  crop: face.crop,
+  landmarks: face.landmarks,
+  ...face.pose,
+  quality: face.quality,
+});
 
 /** Of every 97th byte: enough to tell a black picture. */
 function meanOf(pixels: Uint8Array): number {

@@ -4,82 +4,80 @@ import { Random } from '../encoder/random.js';
 import { createOnnxRuntime } from '../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../runtime/faces/faces.js';
 import {
-  expressionMoves, liftExpressions, readManifestCsv,
+  expressionMoves, liftExpressions,
   type LabelledGroup, type NeutralFace, type RenderedSet,
 } from '../training/index.js'; // prettier-ignore
-import { FaceCache } from './face-cache.js';
+import { progress } from './output.js';
+import { readGroups, type PictureSource, type ReadGroup } from './read-groups.js';
 
 export interface PictureGroupsOptions {
-  readonly manifest: string;
-  readonly root: string;
+  readonly source: PictureSource;
   readonly cache?: string | undefined;
   readonly labels: readonly string[];
   /** Share of each in the loss of labels. */
   readonly weight: number;
-  /** Pictures to make of each neutral face and every label without any; see warpExpression. */
-  readonly lift: number;
-  /** Whose training people show how expressions move landmarks. */
-  readonly rendered: RenderedSet;
-  readonly seed: number;
+  /** Yaws by which single pictures are turned into groups; see turnFace. */
+  readonly turnsDeg: readonly number[];
+}
+
+/** Faces of labelled pictures; `neutral` are those that can be given other expressions. */
+export interface PictureGroups {
+  readonly groups: LabelledGroup[];
+  readonly neutral: NeutralFace[];
 }
 
 /**
- * Labelled pictures as groups of one view each, found and aligned by the runtime's own faces stage,
- * and further expressions of the neutral faces among them.
- * @throws ClmexError `invalid-argument` where a label is unknown or no picture shows a face.
+ * Labelled pictures as groups, found and aligned by the runtime's own faces stage.
+ * @throws ClmexError `invalid-argument` where no picture shows a face under a known label.
  */
-export async function pictureGroups(options: PictureGroupsOptions): Promise<LabelledGroup[]> {
-  const { manifest, labels, weight, lift, rendered } = options;
-  const { groups, neutral } = await readFaces(options);
-  if (groups.length === 0) {
-    throw new ClmexError('invalid-argument', 'no picture shows a face', {
-      field: '--pictures',
-      value: manifest,
-    });
+export async function pictureGroups(options: PictureGroupsOptions): Promise<PictureGroups> {
+  const { source, labels, cache, turnsDeg, weight } = options;
+  const engine = createOnnxRuntime(1);
+  const stage = await FaceStage.create({ engine, detector: 'auto', maxFaces: 1 });
+  try {
+    const finder = {
+      find: async (frame: Parameters<FaceStage['push']>[0][number]) =>
+        (await stage.push([frame]))[0],
+      triangles: stage.triangles,
+    };
+    const read = await readGroups(source, { labels, finder, cache, turnsDeg });
+    for (const { path, reason } of read.skipped) progress(`left out ${path}: ${reason}`);
+    const groups = read.groups.flatMap((group) => labelled(group, weight));
+    if (groups.length > 0) return { groups, neutral: neutralFaces(read.groups, labels) };
+    throw new ClmexError('invalid-argument', 'no picture shows a face under a label that is learned', {
+      field: source.data === undefined ? '--pictures' : '--data',
+      value: source.data ?? source.manifest,
+      allowed: labels.join(', '),
+    }); // prettier-ignore
+  } finally {
+    await stage.close();
   }
-  if (lift === 0) return groups;
+}
+
+/** Further expressions of neutral faces, moved as on rendered ones; see warpExpression. */
+export function otherExpressions(
+  { groups, neutral }: PictureGroups,
+  rendered: RenderedSet,
+  { labels, weight, each, seed }: { labels: readonly string[]; weight: number; each: number; seed: number },
+): LabelledGroup[] {
+  if (each === 0) return [];
   const moves = expressionMoves(rendered, rendered.indices('train'), DEFAULT_CROP);
   // A label with real pictures needs no made ones, which are never as good.
   const real = new Set(groups.map(({ label }) => labels[label]));
   const missing = moves.filter(({ label }) => !real.has(label));
-  const lifting = { labels, spec: DEFAULT_CROP, each: lift, weight };
-  return [...groups, ...liftExpressions(neutral, missing, lifting, new Random(options.seed))];
-}
+  return liftExpressions(neutral, missing, { labels, spec: DEFAULT_CROP, each, weight }, new Random(seed));
+} // prettier-ignore
 
-async function readFaces({
-  manifest,
-  root,
-  cache,
-  labels,
-  weight,
-}: PictureGroupsOptions): Promise<{ groups: LabelledGroup[]; neutral: NeutralFace[] }> {
-  const { pictures } = await readManifestCsv(manifest, root);
-  const engine = createOnnxRuntime(1);
-  const stage = await FaceStage.create({ engine, detector: 'auto', maxFaces: 1 });
-  const faces = new FaceCache(async (frame) => (await stage.push([frame]))[0], cache);
-  const [groups, neutral]: [LabelledGroup[], NeutralFace[]] = [[], []];
-  try {
-    for (const { path, label, personId } of pictures) {
-      const index = labels.indexOf(label);
-      if (index < 0) {
-        throw new ClmexError('invalid-argument', 'a label that is not learned', {
-          field: '--pictures',
-          value: label,
-          allowed: labels.join(', '),
-        });
-      }
-      const { crop, landmarks, quality, ...pose } = await faces.find(path);
-      if (crop === undefined || landmarks === undefined) continue;
-      groups.push({
-        personId,
-        label: index,
-        weight,
-        views: [{ ...pose, quality, crop, landmarks }],
-      });
-      if (label === 'neutral') neutral.push({ personId, crop, landmarks, pose, quality });
-    }
-    return { groups, neutral };
-  } finally {
-    await stage.close();
-  }
+/** Views without a face teach nothing. */
+function labelled({ personId, label, views }: ReadGroup, weight: number): LabelledGroup[] {
+  const found = views.flatMap(({ crop, landmarks, ...view }) => (crop && landmarks ? [{ ...view, crop, landmarks }] : []));
+  return found.length > 0 ? [{ personId, label, weight, views: found }] : [];
+} // prettier-ignore
+
+function neutralFaces(groups: readonly ReadGroup[], labels: readonly string[]): NeutralFace[] {
+  return groups.flatMap(({ personId, label, views: [first] }) => {
+    if (labels[label] !== 'neutral' || !first?.crop || !first.landmarks) return [];
+    const { crop, landmarks, quality, yawDeg, pitchDeg, rollDeg } = first;
+    return [{ personId, crop, landmarks, pose: { yawDeg, pitchDeg, rollDeg }, quality }];
+  });
 }

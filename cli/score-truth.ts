@@ -1,27 +1,18 @@
-import { z } from 'zod';
-import { projectPoint, type RigCalibration } from '../calibration/index.js';
+import type { RigCalibration } from '../calibration/index.js';
 import type { Face } from '../core/types.js';
 import type { Model } from '../encoder/index.js';
 import type { PipelineResult } from '../runtime/index.js';
 import { metricsOf, type Metrics, type Scored } from '../training/metrics.js';
-
-const recordSchema = z.object({
-  people: z.array(
-    z.object({
-      id: z.string(),
-      label: z.string(),
-      strength: z.number(),
-      head: z.object({ position: z.tuple([z.number(), z.number(), z.number()]) }),
-    }),
-  ),
-});
-type Person = z.infer<typeof recordSchema>['people'][number];
+import {
+  labelOf,
+  personOf,
+  trueInstants,
+  type TrueInstant,
+  type TruePerson,
+} from './truth-people.js';
 
 /** A truth further away in time than this says nothing about a set. */
 const MOST_APART_MS = 100;
-/** Between two expressions a face shows neither: weaker ones are not asked for. */
-const LEAST_STRENGTH = 0.5;
-
 type Short = Pick<Metrics, 'n' | 'found' | 'accuracy' | 'balancedAccuracy'> & {
   /** Of the found ones alone. */
   readonly accuracyWhereFound: number;
@@ -42,7 +33,7 @@ export interface TruthResult {
  * half into an expression or neutral; where the person was not found the answer counts as wrong.
  */
 export class TruthReport {
-  readonly #truth: readonly { readonly atMs: number; readonly people: readonly Person[] }[];
+  readonly #truth: readonly TrueInstant[];
   readonly #rig: RigCalibration;
   readonly #fused: Scored[] = [];
   readonly #single: Map<string, Scored[]>;
@@ -55,10 +46,7 @@ export class TruthReport {
     truth: readonly { readonly atMs: number; readonly value: unknown }[],
     rig: RigCalibration,
   ) {
-    this.#truth = truth.flatMap(({ atMs, value }) => {
-      const record = recordSchema.safeParse(value);
-      return record.success ? [{ atMs, people: record.data.people }] : [];
-    });
+    this.#truth = trueInstants(truth);
     this.#rig = rig;
     this.#single = new Map(Object.keys(rig.cameras).map((id) => [id, []]));
   }
@@ -66,11 +54,11 @@ export class TruthReport {
   push(result: PipelineResult, model: Model): void {
     this.#labels = model.manifest.labels;
     const people = this.#peopleAt(result.atMs);
-    const owners = new Map<PipelineResult['groups'][number], Person | undefined>();
+    const owners = new Map<PipelineResult['groups'][number], TruePerson | undefined>();
     for (const group of result.groups) owners.set(group, this.#ownerOf(group.group.faces, people));
     for (const person of people) {
-      const label = this.#labels.indexOf(person.label);
-      if (label < 0 || (person.label !== 'neutral' && person.strength < LEAST_STRENGTH)) continue;
+      const label = labelOf(person, this.#labels);
+      if (label < 0) continue;
       const group = result.groups.find((candidate) => owners.get(candidate) === person);
       this.#count(label, group, result, model);
     }
@@ -107,7 +95,7 @@ export class TruthReport {
     }
   }
 
-  #peopleAt(atMs: number): readonly Person[] {
+  #peopleAt(atMs: number): readonly TruePerson[] {
     const distance = (i: number): number => Math.abs((this.#truth[i]?.atMs ?? Infinity) - atMs);
     while (distance(this.#next + 1) <= distance(this.#next) && this.#next + 1 < this.#truth.length)
       this.#next++;
@@ -115,28 +103,14 @@ export class TruthReport {
   }
 
   /** Whom most of the faces show. */
-  #ownerOf(faces: readonly Face[], people: readonly Person[]): Person | undefined {
-    const votes = new Map<Person, number>();
+  #ownerOf(faces: readonly Face[], people: readonly TruePerson[]): TruePerson | undefined {
+    const votes = new Map<TruePerson, number>();
     for (const face of faces) {
-      const person = this.#nearest(face, people);
+      const person = personOf(face, people, this.#rig);
       if (person !== undefined) votes.set(person, (votes.get(person) ?? 0) + 1);
     }
     if (votes.size > 1) this.#mixed++;
     return [...votes].sort(([, a], [, b]) => b - a)[0]?.[0];
-  }
-
-  #nearest({ cameraId, box }: Face, people: readonly Person[]): Person | undefined {
-    const camera = this.#rig.cameras[cameraId];
-    if (camera === undefined) return undefined;
-    let best: { person: Person; distance: number } | undefined;
-    for (const person of people) {
-      const at = projectPoint(camera, person.head.position);
-      if (at === undefined) continue;
-      const distance = Math.hypot(at[0] - box.x - box.width / 2, at[1] - box.y - box.height / 2);
-      if (distance < (best?.distance ?? Math.max(box.width, box.height)))
-        best = { person, distance };
-    }
-    return best?.person;
   }
 }
 

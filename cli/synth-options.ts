@@ -11,6 +11,13 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** Degrees with commas between, for commander. */
+export function angles(text: string): number[] {
+  const values = text.split(',').map(Number);
+  if (values.every((value) => Number.isFinite(value) && Math.abs(value) <= 75)) return values;
+  throw new InvalidArgumentError('Allowed: numbers from -75 to 75 with commas between.');
+}
+
 /** Where the meshes and portraits are: --data, else CLMEX_DATA, else beside the project. */
 export function dataFolder(option: string | undefined): string {
   return option ?? process.env['CLMEX_DATA'] ?? '../shared/data';

@@ -2,16 +2,13 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
-import { EXPRESSION_LABELS } from '../core/types.js';
 import {
-  joinGroups,
-  listedGroups,
-  loadCheckpoint, openRendered, parseRecipe, renderedGroups, selectBackend, shareOfLabels, train, writeCurves,
-  type LogEntry, type Recipe, type TrainingData,
+  loadCheckpoint, parseRecipe, selectBackend, train, writeCurves,
+  type LogEntry, type Recipe,
 } from '../training/index.js'; // prettier-ignore
 import { printResult, progress } from './output.js';
-import { pictureGroups } from './picture-groups.js';
-import { wholeNumber } from './synth-options.js';
+import { openTrainingData } from './train-data.js';
+import { angles, wholeNumber } from './synth-options.js';
 
 interface Options {
   readonly data: string;
@@ -26,11 +23,12 @@ interface Options {
   readonly pictures?: string;
   readonly root: string;
   readonly lift: number;
+  readonly turn?: number[];
   readonly cache?: string;
   readonly json: boolean;
 }
 
-/** `clmex train pretrain|finetune`: learns the encoder from a rendered set. */
+/** `clmex train pretrain|finetune`: learns the encoder from rendered or real people. */
 export function register(program: Command): void {
   const command = program.command('train').description('Train the encoder.');
   const stages = {
@@ -41,7 +39,10 @@ export function register(program: Command): void {
     command
       .command(stage)
       .description(description)
-      .requiredOption('--data <dir>', 'rendered set, written by clmex synth dataset')
+      .requiredOption(
+        '--data <path>',
+        'a rendered set (clmex synth dataset), KDEF, DDCF, folders label/[subject/[group/]]view, a manifest .csv, or a recording with truth .mcap',
+      )
       .requiredOption('--out <dir>', 'checkpoint.bin, log.jsonl and curves.svg go here')
       .option('--recipe <file>', 'JSON; what it leaves out has defaults')
       .option('--from <dir>', 'start from the encoder of this run')
@@ -55,17 +56,22 @@ export function register(program: Command): void {
         wholeNumber(1),
       )
       .option(
-        '--pictures <csv>',
-        'real pictures beside the rendered ones: path,label[,subject]; finetuning only',
+        '--pictures <path>',
+        'real pictures beside them, of any of these kinds; in pre-training those with several views',
       )
-      .option('--root <dir>', 'where the paths of --pictures start', '.')
+      .option('--root <dir>', 'where the paths of a manifest start', '.')
       .option(
         '--lift <n>',
-        'makes n pictures of each expression that --pictures lacks from each neutral one',
+        'makes n pictures of each expression that --pictures lacks from each neutral one; needs a rendered set',
         wholeNumber(0),
         0,
       )
-      .option('--cache <dir>', 'keeps the faces found in --pictures')
+      .option(
+        '--turn <degrees>',
+        'turns single pictures by these yaws into groups of several views: -40,-20,20,40',
+        angles,
+      )
+      .option('--cache <dir>', 'keeps the faces found in pictures')
       .option('--json', 'print one JSON document', false)
       .action((options: Options) => run(stage as Recipe['stage'], options));
   }
@@ -81,7 +87,7 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
     ...(options.workers !== undefined && { workers: options.workers }),
   });
   await selectBackend(recipe.backend);
-  const data = await openData(options, recipe);
+  const data = await openTrainingData(options, recipe);
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
@@ -130,34 +136,6 @@ async function readRecipe(file: string | undefined): Promise<Record<string, unkn
       cause,
     });
   }
-}
-
-/** People of the train split teach, people of the validation split are watched. */
-async function openData(options: Options, recipe: Recipe): Promise<TrainingData> {
-  const rendered = await openRendered(options.data);
-  const set = renderedGroups(rendered, EXPRESSION_LABELS);
-  const all = rendered.indices('train');
-  const finetune = recipe.stage === 'finetune';
-  const train = finetune ? shareOfLabels(set, all, recipe.labelShare, recipe.seed) : all;
-  const validation = rendered.indices('validation');
-  if (!finetune || options.pictures === undefined) return { set, train, validation };
-  const { pictures, root, cache, lift } = options;
-  const groups = await pictureGroups({
-    manifest: pictures,
-    root,
-    cache,
-    labels: EXPRESSION_LABELS,
-    weight: recipe.pictures.weight,
-    lift,
-    rendered,
-    seed: recipe.seed,
-  });
-  return {
-    set: joinGroups(set, listedGroups(EXPRESSION_LABELS, groups)),
-    train,
-    validation,
-    pictures: groups.map((_, i) => set.size + i),
-  };
 }
 
 function describe(

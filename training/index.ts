@@ -9,6 +9,7 @@ export {
   type GroupSet,
   type LabelledGroup,
 } from './dataset/groups.js';
+export { isDdcf, readDdcf } from './dataset/ddcf.js';
 export { isKdef, readKdef } from './dataset/kdef.js';
 export {
   readFolder,
@@ -32,4 +33,5 @@ export type { FoldProtocol } from './probe.js';
 export { parseRecipe, type Recipe } from './recipe.js';
 export { shareOfLabels } from './sampler.js';
 export { statisticsOf, trainingStatistics, withStatistics } from './statistics.js';
+export { turnFace } from './turn.js';
 export { train, type LogEntry, type TrainingData } from './trainer.js';

@@ -35,7 +35,7 @@ export interface LogEntry {
 export interface TrainingData {
   readonly set: GroupSet;
   readonly train: readonly number[];
-  /** Groups drawn beside them, as the recipe's `pictures` says. */
+  /** Groups drawn beside them: as the recipe's `pictures` says, in pre-training like any other. */
   readonly pictures?: readonly number[] | undefined;
   readonly validation: readonly number[];
 }
@@ -264,7 +264,7 @@ async function truncateLog(directory: string, step: number): Promise<void> {
 }
 
 function samplerOf(recipe: Recipe, { set, train, pictures = [] }: TrainingData): Sampler {
-  if (recipe.stage === 'pretrain') return peopleSampler(set, train, recipe.batch);
+  if (recipe.stage === 'pretrain') return peopleSampler(set, [...train, ...pictures], recipe.batch);
   const rendered = balancedSampler(set, train, recipe.batch);
   if (pictures.length === 0 || recipe.pictures.count === 0) return rendered;
   const shape = { people: recipe.pictures.count, captures: 1, views: recipe.batch.views };

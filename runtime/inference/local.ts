@@ -45,6 +45,11 @@ export class LocalInference implements Inference {
     );
   }
 
+  /** Corners of the landmark mesh's triangles, three indices each. */
+  get triangles(): readonly number[] {
+    return this.#faces.triangles;
+  }
+
   faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]> {
     for (const { cameraId, x, y, sizePx, rollDeg } of seeds) {
       const side = REGION_OVER_FACE * sizePx;

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { isDdcf, readDdcf } from '../../../training/dataset/ddcf.js';
 import { isKdef, readKdef } from '../../../training/dataset/kdef.js';
 import { readFolder, readManifestCsv } from '../../../training/dataset/pictures.js';
 
@@ -52,6 +53,36 @@ describe('readers of pictures', () => {
     expect(skipped).toEqual([{ path: join(root, 'AM31/holiday.jpg'), reason: 'not a KDEF name' }]);
     expect(isKdef(['AF01ANFL.JPG', 'x/BM07SUHR.JPG', 'cover.jpg'])).toBe(true);
     expect(isKdef(['anger/1.jpg'])).toBe(false);
+  });
+
+  it('know DDCF’s names, and keep an angle in unknown words as a view of unknown yaw', async () => {
+    await put(
+      'S27_9yoM_Neutral_front_1040.JPG',
+      'S27_9yoM_Neutral_left_30_1041.JPG',
+      'S27_9yoM_Neutral_60R_1042.JPG',
+      'S27_9yoM_Neutral_threequarter_1043.JPG',
+      'S08_12yoF_Content_front_0007.JPG',
+      'S08_12yoF_Afraid_front_dim_0012.JPG',
+      'notes.jpg',
+    );
+    const { pictures, skipped } = await readDdcf(root);
+    const rows = pictures.map(({ label, personId, groupId, yawDeg }) => [
+      personId,
+      label,
+      groupId,
+      yawDeg,
+    ]);
+    expect(rows).toEqual([
+      ['S08', 'fear', 'S08/fear/dim', 0],
+      ['S08', 'content', 'S08/content/', 0],
+      ['S27', 'neutral', 'S27/neutral/', 60],
+      ['S27', 'neutral', 'S27/neutral/', 0],
+      ['S27', 'neutral', 'S27/neutral/', -30],
+      ['S27', 'neutral', 'S27/neutral/', undefined],
+    ]);
+    expect(skipped).toEqual([{ path: join(root, 'notes.jpg'), reason: 'not a DDCF name' }]);
+    expect(isDdcf(['S27_9yoM_Neutral_front_1040.JPG', 'readme.txt'])).toBe(true);
+    expect(isDdcf(['AF01ANFL.JPG'])).toBe(false);
   });
 
   it('read folders of one to three levels, and keep a person’s pictures together', async () => {

@@ -1,0 +1,104 @@
+import { EXPRESSION_LABELS } from '../core/types.js';
+import { Random } from '../encoder/random.js';
+import {
+  isRendered, joinGroups, listedGroups, openRendered, renderedGroups, shareOfLabels,
+  type GroupSet, type LabelledGroup, type Recipe, type RenderedSet, type TrainingData,
+} from '../training/index.js'; // prettier-ignore
+import { ClmexError } from '../core/errors.js';
+import { otherExpressions, pictureGroups } from './picture-groups.js';
+import type { PictureSource } from './read-groups.js';
+
+export interface TrainDataOptions {
+  readonly data: string;
+  readonly pictures?: string | undefined;
+  readonly root: string;
+  readonly lift: number;
+  readonly turn?: readonly number[] | undefined;
+  readonly cache?: string | undefined;
+}
+
+interface Opened {
+  readonly set: GroupSet;
+  readonly train: readonly number[];
+  readonly validation: readonly number[];
+  readonly rendered?: RenderedSet | undefined;
+}
+
+const VALIDATION_SHARE = 0.2;
+
+/** People of the train split teach, people of the validation split are watched. */
+export async function openTrainingData(
+  options: TrainDataOptions,
+  recipe: Recipe,
+): Promise<TrainingData> {
+  const { set, train: all, validation, rendered } = await openData(options, recipe);
+  const finetune = recipe.stage === 'finetune';
+  const train = finetune ? shareOfLabels(set, all, recipe.labelShare, recipe.seed) : all;
+  if (options.pictures === undefined) return { set, train, validation };
+  const beside = await picturesBeside(options.pictures, options, recipe, rendered);
+  // Views of one moment are what pre-training contrasts: a single one says nothing.
+  const groups = finetune ? beside : beside.filter(({ views }) => views.length > 1);
+  return {
+    set: joinGroups(set, listedGroups(EXPRESSION_LABELS, groups)),
+    train,
+    validation,
+    pictures: groups.map((_, i) => set.size + i),
+  };
+}
+
+async function openData(options: TrainDataOptions, recipe: Recipe): Promise<Opened> {
+  const { data, root, cache, turn = [] } = options;
+  if (await isRendered(data)) {
+    const rendered = await openRendered(data);
+    const set = renderedGroups(rendered, EXPRESSION_LABELS);
+    const [train, validation] = [rendered.indices('train'), rendered.indices('validation')];
+    return { set, train, validation, rendered };
+  }
+  const source = sourceOf(data, root);
+  const labels = EXPRESSION_LABELS;
+  const { groups } = await pictureGroups({ source, cache, labels, weight: 1, turnsDeg: turn });
+  return { set: listedGroups(labels, groups), ...splitPeople(groups, recipe.seed) };
+}
+
+/** A fifth of the people, at least one, are watched; the others teach. */
+function splitPeople(groups: readonly LabelledGroup[], seed: number) {
+  const people = new Random(seed).shuffle([...new Set(groups.map(({ personId }) => personId))]);
+  if (people.length < 2) {
+    throw new ClmexError('invalid-argument', 'shows one person: nobody is left to validate on', {
+      field: '--data',
+      value: people[0],
+      allowed: 'pictures of at least two people, three for pre-training',
+    });
+  }
+  const watched = new Set(people.slice(0, Math.max(1, Math.round(VALIDATION_SHARE * people.length)))); // prettier-ignore
+  const indices = groups.map((_, i) => i);
+  return {
+    train: indices.filter((i) => !watched.has(groups[i]!.personId)),
+    validation: indices.filter((i) => watched.has(groups[i]!.personId)),
+  };
+}
+
+async function picturesBeside(
+  path: string,
+  { root, cache, lift, turn = [] }: TrainDataOptions,
+  recipe: Recipe,
+  rendered: RenderedSet | undefined,
+): Promise<LabelledGroup[]> {
+  const labels = EXPRESSION_LABELS;
+  const { weight } = recipe.pictures;
+  const source = sourceOf(path, root);
+  const read = await pictureGroups({ source, cache, labels, weight, turnsDeg: turn });
+  if (lift === 0) return read.groups;
+  if (rendered === undefined) {
+    throw new ClmexError('invalid-argument', 'expressions are learned from rendered people', {
+      field: '--lift',
+      value: lift,
+      allowed: '0 where --data is no rendered set',
+    });
+  }
+  const options = { labels, weight, each: lift, seed: recipe.seed };
+  return [...read.groups, ...otherExpressions(read, rendered, options)];
+}
+
+const sourceOf = (path: string, root: string): PictureSource =>
+  path.endsWith('.csv') ? { manifest: path, root } : { data: path, root };
