@@ -11,17 +11,18 @@ import type {
 import type { Layout, OnnxTensors } from './onnx-tensors.js';
 import { samePads } from './shapes.js';
 
-/** Adds the nodes of one layer. */
-export function writeLayer(
-  layer: Layer,
-  out: OnnxTensors,
-  prelu: 'node' | 'depthwise' = 'node',
-): void {
+/**
+ * Adds the nodes of one layer.
+ * @param blocked Whether it must run in ONNX Runtime's blocked layout, where PRelu and Transpose do
+ *   not.
+ */
+export function writeLayer(layer: Layer, out: OnnxTensors, blocked = false): void {
   const [x = ''] = layer.inputs;
   switch (layer.kind) {
     case 'conv2d':
     case 'depthwiseConv2d': {
-      writeConvolution(layer, out);
+      if (blocked && layer.kind === 'conv2d' && isFewChannelsLast(x, out)) writeFirstConvolution(layer, out);
+      else writeConvolution(layer, out);
       return;
     }
     case 'dense': {
@@ -48,7 +49,7 @@ export function writeLayer(
       return;
     }
     case 'prelu': {
-      if (prelu === 'depthwise' && out.shape(x).length === 4) writeSlopesAsConvolutions(layer, out);
+      if (blocked && out.shape(x).length === 4) writeSlopesAsConvolutions(layer, out);
       else writePrelu(layer, out);
       return;
     }
@@ -206,7 +207,7 @@ function writePrelu({ name, inputs: [x = ''], alpha }: Prelu, out: OnnxTensors):
   out.node('PRelu', [out.get(x, layout), slope], out.make(name, layout));
 }
 
-/** α·x + (1 − α)·relu(x) */
+/** x + (1 − α)·relu(−x): engines fuse the activation and the sum into the convolutions. */
 function writeSlopesAsConvolutions(
   { name, inputs: [x = ''], alpha }: Prelu,
   out: OnnxTensors,
@@ -217,10 +218,52 @@ function writeSlopesAsConvolutions(
     const kernel = out.floats(`${name}/${part}/kernel`, [channels, 1, 1, 1], gains);
     return out.node('Conv', [value, kernel], `${name}/${part}`, { group: { int: channels } });
   };
-  const positive = out.node('Relu', [input], `${name}/relu`);
-  const above = scaled(positive, 'above', alpha.data.map((slope) => 1 - slope)); // prettier-ignore
-  const below = scaled(input, 'below', alpha.data);
-  out.node('Add', [above, below], out.make(name, 'nchw'));
+  const negative = scaled(input, 'negative', alpha.data.map(() => -1)); // prettier-ignore
+  const below = out.node('Relu', [negative], `${name}/below`);
+  const lifted = scaled(below, 'lifted', alpha.data.map((slope) => 1 - slope)); // prettier-ignore
+  out.node('Add', [lifted, input], out.make(name, 'nchw'));
+}
+
+const FEWEST_CHANNELS = 4;
+
+/** Whether a tensor lies as a picture does: three channels or so, side by side. */
+function isFewChannelsLast(name: string, out: OnnxTensors): boolean {
+  return out.native(name) === 'nhwc' && out.shape(name)[3]! < FEWEST_CHANNELS;
+}
+
+/**
+ * A convolution over a picture, without bringing its channels first: a row of red, green and blue in
+ * turn is a row of one channel, over which a wider kernel takes longer steps.
+ */
+function writeFirstConvolution(layer: Conv2d, out: OnnxTensors): void {
+  const [x = ''] = layer.inputs;
+  const [, height, width, channels] = out.shape(x) as readonly [number, number, number, number];
+  const [rows, columns, , outputs] = layer.kernel.shape as readonly [number, number, number, number]; // prettier-ignore
+  const row = out.ints(`${layer.name}/row`, [-1, 1, height, width * channels]);
+  const input = out.node('Reshape', [out.get(x, 'nhwc'), row], `${layer.name}/picture`);
+  const kernel = kernelOutputsFirst(layer.kernel.data, outputs, 1);
+  const inputs = [input, out.floats(`${layer.name}/kernel`, [outputs, 1, rows, columns * channels], kernel)]; // prettier-ignore
+  if (layer.bias !== null)
+    inputs.push(out.floats(`${layer.name}/bias`, [outputs], layer.bias.data));
+  const [top, left, bottom, right] = windowPads(out, x, [rows, columns], layer.strides, layer.padding); // prettier-ignore
+  activate(layer.activation, 'Conv', inputs, out.make(layer.name, 'nchw'), out, {
+    kernel_shape: { ints: [rows, columns * channels] },
+    strides: { ints: [layer.strides[0], layer.strides[1] * channels] },
+    pads: { ints: [top!, left! * channels, bottom!, right! * channels] },
+  });
+}
+
+/** [h, w, in, out] → [out, in / groups, h, w]; depthwise, in × multiplier is the output channel. */
+function kernelOutputsFirst(data: Float32Array, outputs: number, each: number): Float32Array {
+  const pixels = data.length / outputs / each;
+  const kernel = new Float32Array(data.length);
+  for (let i = 0; i < kernel.length; i++) {
+    const output = i % outputs;
+    const input = Math.floor(i / outputs) % each;
+    const pixel = Math.floor(i / (outputs * each));
+    kernel[(output * each + input) * pixels + pixel] = data[i]!;
+  }
+  return kernel;
 }
 
 function writeConvolution(layer: Conv2d | DepthwiseConv2d, out: OnnxTensors): void {
@@ -229,14 +272,7 @@ function writeConvolution(layer: Conv2d | DepthwiseConv2d, out: OnnxTensors): vo
   const depthwise = layer.kind === 'depthwiseConv2d';
   const outputs = depthwise ? channels * last : last;
   const each = depthwise ? 1 : channels;
-  // [h, w, in, out] → [out, in / groups, h, w]; depthwise, in × multiplier is the output channel.
-  const kernel = new Float32Array(layer.kernel.data.length);
-  for (let i = 0; i < kernel.length; i++) {
-    const output = i % outputs;
-    const input = Math.floor(i / outputs) % each;
-    const pixel = Math.floor(i / (outputs * each));
-    kernel[(output * each + input) * height * width + pixel] = layer.kernel.data[i]!;
-  }
+  const kernel = kernelOutputsFirst(layer.kernel.data, outputs, each);
   const inputs = [
     out.get(x, 'nchw'),
     out.floats(`${layer.name}/kernel`, [outputs, each, height, width], kernel),

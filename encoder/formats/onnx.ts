@@ -1,4 +1,5 @@
 import type { Graph } from '../graph.js';
+import { inChannelBlocks } from './channel-blocks.js';
 import { encodeOnnx } from './onnx-proto.js';
 import { writeLayer } from './onnx-layers.js';
 import { OnnxTensors } from './onnx-tensors.js';
@@ -11,11 +12,10 @@ export interface OnnxOptions {
    */
   readonly inputs?: 'nhwc' | 'nchw';
   /**
-   * How slopes a channel are written: as ONNX's PRelu, or as α·x + (1 − α)·relu(x) with depthwise
-   * convolutions. ONNX Runtime's CPU keeps its blocked layout over convolutions but leaves it for
-   * PRelu: the landmark model runs in 1.6 ms instead of 2.7 ms.
+   * Channels that ONNX Runtime's CPU keeps together in memory ({@link inChannelBlocks}). Everything
+   * is then written so that it need not leave that layout between input and output.
    */
-  readonly prelu?: 'node' | 'depthwise';
+  readonly channelBlock?: 8 | 16;
 }
 
 /**
@@ -26,11 +26,13 @@ export interface OnnxOptions {
  */
 export function writeOnnx(
   graph: Graph,
-  { inputs = 'nhwc', prelu = 'node' }: OnnxOptions = {},
+  { inputs = 'nhwc', channelBlock }: OnnxOptions = {},
 ): Uint8Array {
-  const tensors = new OnnxTensors(inferShapes(graph));
+  const blocked = channelBlock !== undefined;
+  const written = blocked ? inChannelBlocks(graph, channelBlock) : graph;
+  const tensors = new OnnxTensors(inferShapes(written));
   for (const { name } of graph.inputs) tensors.addInput(name, inputs);
-  for (const layer of graph.layers) writeLayer(layer, tensors, prelu);
+  for (const layer of written.layers) writeLayer(layer, tensors, blocked);
   for (const { name } of graph.outputs) tensors.addOutput(name);
   const { nodes } = tensors;
   const read = new Set(nodes.flatMap((node) => node.inputs));

@@ -3,9 +3,9 @@ import { ClmexError } from '../../core/errors.js';
 import { writeOnnx, type OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
 import type { Engine, Provider, Session, Tensor, TensorInfo } from './engine.js';
-import { int8SumsMaySaturate } from './int8-sums.js';
+import { channelBlock, int8SumsMaySaturate } from './processor.js';
 
-const ON_CPU: OnnxOptions = { prelu: 'depthwise' };
+const ON_CPU: OnnxOptions = { channelBlock: channelBlock() };
 
 /**
  * ONNX Runtime. Where the provider cannot be loaded, or fails while running, networks go on on the

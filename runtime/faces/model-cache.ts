@@ -7,7 +7,7 @@ import { readTflite } from '../../encoder/formats/tflite.js';
 import type { Engine, Session } from '../engine/engine.js';
 
 /** Raised whenever the converter's output changes, so that old files are not taken for new ones. */
-const CONVERTER = 1;
+const CONVERTER = 2;
 
 /** $CLMEX_CACHE, $XDG_CACHE_HOME/clmex or ~/.cache/clmex. */
 export function cacheDirectory(): string {
