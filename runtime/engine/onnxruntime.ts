@@ -3,7 +3,6 @@ import { ClmexError } from '../../core/errors.js';
 import { writeOnnx, type OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
 import type { Engine, Provider, Session, Tensor, TensorInfo } from './engine.js';
-import { int8SumsMaySaturate } from './int8-sums.js';
 
 const ON_CPU: OnnxOptions = { prelu: 'depthwise' };
 
@@ -44,8 +43,6 @@ async function createSession(bytes: Uint8Array, place: Place): Promise<ort.Infer
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    // Unsigned weights then: exact, and slower than signed ones where those are exact too.
-    ...(int8SumsMaySaturate() && { extra: { session: { x64quantprecision: '1' } } }),
   };
   if (place.provider !== 'cpu' && !place.fellBack) {
     try {
