@@ -1,7 +1,9 @@
+import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { ClmexError } from '../../core/errors.js';
 import { writeOnnx, type OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
+import { cacheDirectory } from '../cache.js';
 import type { Engine, Provider, Session, Tensor, TensorInfo } from './engine.js';
 
 const ON_CPU: OnnxOptions = { prelu: 'depthwise' };
@@ -45,6 +47,7 @@ async function createSession(bytes: Uint8Array, place: Place): Promise<ort.Infer
     logSeverityLevel: 3,
   };
   if (place.provider !== 'cpu' && !place.fellBack) {
+    if (place.provider === 'tensorrt') keepTensorRtEngines();
     try {
       const executionProviders = [place.provider, 'cpu'];
       return await ort.InferenceSession.create(bytes, { ...options, executionProviders });
@@ -53,6 +56,21 @@ async function createSession(bytes: Uint8Array, place: Place): Promise<ort.Infer
     }
   }
   return ort.InferenceSession.create(bytes, options);
+}
+
+/**
+ * TensorRT builds an engine for minutes: it is kept and found again at the next start. The Node
+ * binding hands its provider no options, so that they go by the environment, where what the user has
+ * set stands.
+ */
+function keepTensorRtEngines(): void {
+  const wanted = {
+    ORT_TENSORRT_ENGINE_CACHE_ENABLE: '1',
+    ORT_TENSORRT_CACHE_PATH: join(cacheDirectory(), 'tensorrt'),
+    ORT_TENSORRT_FP16_ENABLE: '1',
+    ORT_TENSORRT_INT8_ENABLE: '1',
+  };
+  for (const [name, value] of Object.entries(wanted)) process.env[name] ??= value;
 }
 
 class OnnxSession implements Session {
