@@ -12,7 +12,7 @@ interface Options {
 export function register(program: Command): void {
   program
     .command('start')
-    .description('Run the cameras of a configuration and stream scores.')
+    .description('Run the cameras of a configuration and stream scores; SIGHUP reads the model again.')
     .requiredOption('--config <file>', 'configuration (JSON)')
     .option(
       '--port <n>',
@@ -36,6 +36,13 @@ async function start({ config: path, port, json }: Options): Promise<void> {
   };
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  const reload = (): void => {
+    runtime.swapModel().then(
+      () => progress('the model was read again and serves'),
+      (error: unknown) => progress(`the model stays as it was: ${(error as Error).message}`),
+    );
+  };
+  process.on('SIGHUP', reload);
   const cameras = config.cameras.map(({ id }) => id);
   printResult(
     json,
@@ -50,6 +57,7 @@ async function start({ config: path, port, json }: Options): Promise<void> {
     await runtime.close();
     process.off('SIGINT', stop);
     process.off('SIGTERM', stop);
+    process.off('SIGHUP', reload);
   }
 }
 

@@ -20,7 +20,7 @@ const STATES = {
 /** Counts what passes through a runtime and says how it is. */
 export class Health {
   readonly #startedMs: number;
-  readonly #engine: string;
+  readonly #engine: () => string;
   readonly #drops = new Tally();
   readonly #stages = new Map<string, Window>();
   readonly #spread = new Window();
@@ -31,7 +31,7 @@ export class Health {
   #total = 0;
   #complete = 0;
 
-  constructor(cameraIds: readonly string[], engine: string, nowMs: number) {
+  constructor(cameraIds: readonly string[], engine: () => string, nowMs: number) {
     this.#startedMs = nowMs;
     this.#engine = engine;
     for (const id of cameraIds) {
@@ -71,7 +71,7 @@ export class Health {
     return {
       atMs: nowMs,
       uptimeMs: nowMs - this.#startedMs,
-      engine: this.#engine,
+      engine: this.#engine(),
       cameras: this.cameras(nowMs, cameras, sync),
       frameSets: this.frameSets(nowMs),
       stagesMs: this.stagesMs,

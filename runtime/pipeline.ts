@@ -49,7 +49,9 @@ export interface PipelineResult {
 export class Pipeline {
   readonly sync: SyncStage;
   readonly #views: ViewsStage;
-  readonly #fuse: FuseStage;
+  #fuse: FuseStage;
+  /** What uses the networks waits for what did before. */
+  #turn: Promise<unknown> = Promise.resolve();
   readonly #parts: PipelineParts;
   readonly #calibration: RigCalibration | undefined;
   #seeds: readonly FaceSeed[] = [];
@@ -81,7 +83,43 @@ export class Pipeline {
    * the other: tracking needs their order.
    * @throws ClmexError `engine-failed` where a network breaks.
    */
-  async process(set: FrameSet): Promise<PipelineResult> {
+  process(set: FrameSet): Promise<PipelineResult> {
+    return this.#inTurn(() => this.#process(set));
+  }
+
+  /** Between two sets: from the next one on the model that inference has prepared serves. */
+  swap(model: Model): Promise<void> {
+    return this.#inTurn(async () => {
+      await this.#parts.inference.adopt();
+      this.#fuse.close();
+      this.#fuse = new FuseStage(model);
+    });
+  }
+
+  /** Takes sets through one after the other; those not reached when something breaks are closed. */
+  async *processAll(sets: readonly FrameSet[]): AsyncGenerator<PipelineResult, void, void> {
+    try {
+      for (const set of sets) yield await this.process(set);
+    } finally {
+      for (const set of sets) set.close();
+    }
+  }
+
+  /** Who has left by now, where no frame set came that would have told. */
+  expire(nowMs: number): SubjectChange[] {
+    this.#views.expire(nowMs);
+    return this.#views.takeChanges();
+  }
+
+  /** Ends the stages; the sets and changes that were still inside come back. */
+  close(): { sets: FrameSet[]; changes: SubjectChange[] } {
+    const sets = this.sync.close();
+    this.#views.close();
+    this.#fuse.close();
+    return { sets, changes: this.#views.takeChanges() };
+  }
+
+  async #process(set: FrameSet): Promise<PipelineResult> {
     const watch = new StageWatch(this.#parts.clock.nowMs() - set.atMs);
     const faces = await this.#findFaces(set).finally(() => set.close());
     watch.lap('faces');
@@ -108,27 +146,10 @@ export class Pipeline {
     };
   }
 
-  /** Takes sets through one after the other; those not reached when something breaks are closed. */
-  async *processAll(sets: readonly FrameSet[]): AsyncGenerator<PipelineResult, void, void> {
-    try {
-      for (const set of sets) yield await this.process(set);
-    } finally {
-      for (const set of sets) set.close();
-    }
-  }
-
-  /** Who has left by now, where no frame set came that would have told. */
-  expire(nowMs: number): SubjectChange[] {
-    this.#views.expire(nowMs);
-    return this.#views.takeChanges();
-  }
-
-  /** Ends the stages; the sets and changes that were still inside come back. */
-  close(): { sets: FrameSet[]; changes: SubjectChange[] } {
-    const sets = this.sync.close();
-    this.#views.close();
-    this.#fuse.close();
-    return { sets, changes: this.#views.takeChanges() };
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const done = this.#turn.then(work);
+    this.#turn = done.catch(() => undefined);
+    return done;
   }
 
   #findFaces({ frames }: FrameSet): Promise<Face[]> {

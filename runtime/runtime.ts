@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
 import type { RuntimeStatus } from '../core/protocol.js';
+import { ClmexError } from '../core/errors.js';
 import type { Clock, ExpressionScores, FrameSet } from '../core/types.js';
 import type { RigCalibration } from '../calibration/index.js';
 import type { Model } from '../encoder/index.js';
@@ -9,7 +10,7 @@ import { systemClock } from './clock.js';
 import type { Config } from './config.js';
 import { Health } from './health.js';
 import type { Inference } from './inference/inference.js';
-import { startInference } from './inference/start.js';
+import { DEFAULT_MODEL, startInference } from './inference/start.js';
 import { configuredModel } from './model.js';
 import { Live } from './live.js';
 import { Pipeline, type PipelineResult } from './pipeline.js';
@@ -34,6 +35,7 @@ export class Runtime {
   readonly #inference: Inference;
   readonly #stream: StreamServer;
   readonly #pipeline: Pipeline;
+  #model: Model;
   readonly #health: Health;
   readonly #previews: Previews | undefined;
   readonly #cameras: readonly Camera[];
@@ -44,6 +46,8 @@ export class Runtime {
   };
   /** Resolves when every camera has ended or the runtime was closed; rejects where a stage broke. */
   readonly finished: Promise<void>;
+  /** One swap after the other. */
+  #swapped: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout;
   #closing: Promise<void> | undefined;
 
@@ -55,12 +59,13 @@ export class Runtime {
     this.#clock = clock;
     this.#inference = inference;
     this.#stream = stream;
+    this.#model = model;
     const cameraIds = config.cameras.map(({ id }) => id);
     this.#pipeline = new Pipeline(
       { cameraIds, sync: config.sync, calibration, subjects: config.subjects },
       { clock: this.#clock, model, inference },
     );
-    this.#health = new Health(cameraIds, inference.info.engine, this.#clock.nowMs());
+    this.#health = new Health(cameraIds, () => inference.info.engine, this.#clock.nowMs());
     this.#previews = config.privacy.previews ? new Previews(config.privacy) : undefined;
     this.#cameras = cameras;
     this.#timer = setInterval(() => {
@@ -109,6 +114,34 @@ export class Runtime {
 
   status(): Omit<RuntimeStatus, 'stream'> {
     return this.#health.status(this.#clock.nowMs(), this.#cameras, this.#pipeline.sync);
+  }
+
+  /**
+   * Goes over to another model package without a gap: it is loaded and warmed beside the running one
+   * and serves from the next frame set on. Where it cannot, the running one goes on serving.
+   * @param directory the package; the configured one, read again, where left out.
+   * @throws ClmexError `model-invalid`, `not-found`, …; `invalid-argument` where labels or crops
+   *   differ: clients and the faces stage know those of the start.
+   */
+  swapModel(directory = this.#config.model): Promise<void> {
+    const done = this.#swapped.then(() => this.#swap(directory));
+    this.#swapped = done.catch(() => undefined);
+    return done;
+  }
+
+  async #swap(directory: string | undefined): Promise<void> {
+    const model = await configuredModel({ ...this.#config, model: directory });
+    const [before, after] = [this.#model.manifest.labels, model.manifest.labels];
+    if (before.join() !== after.join()) {
+      throw new ClmexError('invalid-argument', 'the model has other labels than the running one', {
+        field: 'model.labels',
+        value: after,
+        allowed: `${before.join(', ')}; else start again`,
+      });
+    }
+    await this.#inference.prepare(directory ?? DEFAULT_MODEL);
+    await this.#pipeline.swap(model);
+    this.#model = model;
   }
 
   /** Ends cameras, children, the worker and the server; safe to call twice. */

@@ -91,7 +91,7 @@ class Run {
     this.#model = model;
     this.#inference = inference;
     const ids = cameras.map(({ id }) => id);
-    this.#health = new Health(ids, inference.info.engine, clock.nowMs());
+    this.#health = new Health(ids, () => inference.info.engine, clock.nowMs());
   }
 
   async all({ onResult, signal }: ScoreOptions): Promise<ScoreSummary> {

@@ -12,9 +12,6 @@ import { inferShapes, samePads, type Shape } from './shapes.js';
  * each layer with its pairs into one integer operator (QLinearConv, QLinearAdd, QGemm, …). ReLUs are
  * not written: the byte's zero point is 0 behind them, so storing the byte clamps. Activations are
  * unsigned bytes, which x64 multiplies fastest with signed weights.
- *
- * On x64 without VNNI it must run with ONNX Runtime's `session.x64quantprecision`, else 16-bit
- * intermediate sums may saturate.
  * @throws ClmexError `unsupported` for a layer without integer form.
  */
 export function writeOnnxInt8(quantized: QuantizedGraph): Uint8Array {

@@ -16,7 +16,11 @@ export interface OnnxNode {
   readonly domain?: string;
 }
 
-export type OnnxData = Float32Array | Int8Array | Uint8Array | Int32Array | BigInt64Array;
+/** Bits of IEEE 754 half-precision numbers. */
+export class HalfArray extends Uint16Array {}
+
+export type OnnxData =
+  Float32Array | HalfArray | Int8Array | Uint8Array | Int32Array | BigInt64Array;
 
 export interface OnnxTensor {
   readonly name: string;
@@ -58,7 +62,7 @@ const SCHEMA = {
 } as const; // prettier-ignore
 
 /** TensorProto.DataType. */
-const DATA_TYPE = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7 } as const;
+export const DATA_TYPE = { float: 1, uint8: 2, int8: 3, int32: 6, int64: 7, half: 10 } as const;
 /** AttributeProto.AttributeType. */
 const ATTRIBUTE_TYPE = { float: 1, int: 2, text: 3, ints: 7 } as const;
 
@@ -121,6 +125,7 @@ function tensorMessage({ name, shape, data }: OnnxTensor): object {
 
 function dataType(data: OnnxData): number {
   if (data instanceof Float32Array) return DATA_TYPE.float;
+  if (data instanceof HalfArray) return DATA_TYPE.half;
   if (data instanceof Int8Array) return DATA_TYPE.int8;
   if (data instanceof Uint8Array) return DATA_TYPE.uint8;
   if (data instanceof Int32Array) return DATA_TYPE.int32;

@@ -1,6 +1,6 @@
 import type { Graph } from '../graph.js';
 import { inChannelBlocks } from './channel-blocks.js';
-import { encodeOnnx } from './onnx-proto.js';
+import { encodeOnnx, type OnnxModel } from './onnx-proto.js';
 import { writeLayer } from './onnx-layers.js';
 import { OnnxTensors } from './onnx-tensors.js';
 import { inferShapes } from './shapes.js';
@@ -24,10 +24,15 @@ export interface OnnxOptions {
  * order. Inputs and outputs carry the graph's names.
  * @throws ClmexError `model-invalid` for a graph whose shapes do not fit.
  */
-export function writeOnnx(
+export function writeOnnx(graph: Graph, options: OnnxOptions = {}): Uint8Array {
+  return encodeOnnx(onnxModel(graph, options));
+}
+
+/** What {@link writeOnnx} writes, before it is bytes. */
+export function onnxModel(
   graph: Graph,
   { inputs = 'nhwc', channelBlock }: OnnxOptions = {},
-): Uint8Array {
+): OnnxModel {
   const blocked = channelBlock !== undefined;
   const written = blocked ? inChannelBlocks(graph, channelBlock) : graph;
   const tensors = new OnnxTensors(inferShapes(written));
@@ -36,12 +41,11 @@ export function writeOnnx(
   for (const { name } of graph.outputs) tensors.addOutput(name);
   const { nodes } = tensors;
   const read = new Set(nodes.flatMap((node) => node.inputs));
-  const initializers = tensors.initializers.filter(({ name }) => read.has(name));
-  return encodeOnnx({
+  return {
     name: graph.name,
     nodes,
-    initializers,
+    initializers: tensors.initializers.filter(({ name }) => read.has(name)),
     inputs: tensors.inputs,
     outputs: tensors.outputs,
-  });
+  };
 }

@@ -11,9 +11,15 @@ export interface QuantParams {
   readonly zeroPoint: number;
 }
 
+/**
+ * Largest weight by size. x64 without VNNI adds two products of a byte and a weight in 16 bits:
+ * 2 · 255 · 64 fits, so that every processor multiplies exactly, and with its fastest kernel.
+ */
+export const LARGEST_WEIGHT = 64;
+
 /** Weights of one layer: real = scales[c] × q for output channel c, biases in the sums' own unit. */
 export interface QuantizedWeights {
-  /** In the layout of the graph's kernel: the output channel runs fastest. −127…127. */
+  /** In the layout of the graph's kernel: the output channel runs fastest. −64…64. */
   readonly kernel: Int8Array;
   /** One a output channel, float32 values. */
   readonly scales: Float32Array;

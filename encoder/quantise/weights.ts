@@ -1,4 +1,5 @@
 import {
+  LARGEST_WEIGHT,
   outputChannels,
   roundHalfEven,
   type QuantizedWeights,
@@ -33,16 +34,16 @@ export function quantizeWeights(layer: WeightedLayer, inputScale: number): Quant
 }
 
 const weightByte = (value: number, scale: number): number =>
-  Math.max(-127, Math.min(127, roundHalfEven(value / scale)));
+  Math.max(-LARGEST_WEIGHT, Math.min(LARGEST_WEIGHT, roundHalfEven(value / scale)));
 
 function bestScale(data: Float32Array, channel: number, channels: number): number {
   let largest = 0;
   for (let i = channel; i < data.length; i += channels)
     largest = Math.max(largest, Math.abs(data[i]!));
-  let [best, least] = [largest / 127, Infinity];
+  let [best, least] = [largest / LARGEST_WEIGHT, Infinity];
   if (largest === 0) return best;
   for (const clip of CLIPS) {
-    const scale = (clip * largest) / 127;
+    const scale = (clip * largest) / LARGEST_WEIGHT;
     let error = 0;
     for (let i = channel; i < data.length; i += channels)
       error += (weightByte(data[i]!, scale) * scale - data[i]!) ** 2;

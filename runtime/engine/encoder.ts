@@ -2,23 +2,20 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { ClmexError } from '../../core/errors.js';
+import { writeOnnxHalf } from '../../encoder/formats/onnx-half.js';
 import type { Model } from '../../encoder/index.js';
-import {
-  createEngine,
-  type Engine,
-  type EngineKind,
-  type Provider,
-  type Session,
-} from './engine.js';
+import { createEngine, type EngineKind, type Provider, type Session } from './engine.js';
 
 export const ENCODER_ENGINES = ['onnxruntime', 'tflite', 'tfjs', 'auto'] as const;
-export const PRECISIONS = ['fp32', 'int8', 'auto'] as const;
+export const PRECISIONS = ['fp32', 'fp16', 'int8', 'auto'] as const;
+type Precision = Exclude<(typeof PRECISIONS)[number], 'auto'>;
 
 /** What the encoder runs on; the face models always run on ONNX Runtime. */
 export interface EncoderOptions {
   readonly kind: (typeof ENCODER_ENGINES)[number];
-  /** `auto`: the faster of those the model package has; `fp32` where left out. */
+  /** `auto`: the fastest of those the model package has; `fp32` where left out. */
   readonly precision?: (typeof PRECISIONS)[number] | undefined;
   readonly threads: number;
   /** Where onnxruntime computes; `cpu` where left out. */
@@ -27,18 +24,24 @@ export interface EncoderOptions {
 
 export interface LoadedEncoder {
   readonly session: Session;
-  /** For people: engine, precision and, where it was measured, why. */
+  /** For people: engine, precision and, where it was measured, why. Changes where a device fails. */
   readonly name: string;
 }
 
 interface Way {
   readonly kind: EngineKind;
-  readonly precision: 'fp32' | 'int8';
+  readonly precision: Precision;
+}
+
+/** A way that was tried: its median for {@link VIEWS} views, or what went wrong. */
+interface Tried extends Way {
+  readonly ms?: number | undefined;
+  readonly failure?: string | undefined;
 }
 
 /**
  * Makes the encoder ready. `auto` times every way this machine can run it at the first start and
- * remembers the fastest in `cache`, under the processor, the model and the threads.
+ * remembers them in `cache`, under the processor, the model and the threads.
  * @throws ClmexError `unsupported` where an engine is not installed, or the package has no int8 form
  *   for it.
  */
@@ -48,48 +51,65 @@ export async function loadEncoder(
   cache: string,
 ): Promise<LoadedEncoder> {
   const ways = waysOf(model, options);
-  if (ways.length === 1) {
-    const [way] = ways as [Way];
-    const { session, engine } = await loadWay(model, way, options);
-    return { session, name: `${engine.name} ${way.precision}` };
-  }
+  if (ways.length === 1) return loadWay(model, ways[0]!, options);
   const path = join(cache, `engine-${keyOf(model, options)}.json`);
-  const known = await remembered(path, ways);
-  if (known !== undefined) {
-    const loaded = await loadWay(model, known, options).catch(() => undefined);
-    if (loaded !== undefined)
-      return { session: loaded.session, name: `${loaded.engine.name} ${known.precision} (fastest when measured here)` }; // prettier-ignore
+  const tried = await remembered(path, ways);
+  const [best] = tried;
+  if (best !== undefined) {
+    const loaded = await loadWay(model, best, options).catch(() => undefined);
+    if (loaded !== undefined) return explained(loaded, tried, 'when measured here');
   }
   return fastest(model, ways, options, path);
 }
 
-function waysOf({ variants }: Model, { kind, precision = 'fp32' }: EncoderOptions): Way[] {
-  const kinds: readonly EngineKind[] = kind === 'auto' ? ['onnxruntime', 'tflite'] : [kind];
+function waysOf(
+  { variants }: Model,
+  { kind, precision = 'fp32', provider = 'cpu' }: EncoderOptions,
+): Way[] {
+  const kinds: readonly EngineKind[] = kind === 'auto' ? ['onnxruntime', 'tflite', 'tfjs'] : [kind];
+  const has = (each: EngineKind, one: Precision): boolean => {
+    if (one === 'int8') return variants.has(int8FileOf(each, provider));
+    // Processors compute in float32 what is float16: slower than float32 itself.
+    if (one === 'fp16') return each === 'onnxruntime' && (precision === 'fp16' || provider !== 'cpu'); // prettier-ignore
+    return true;
+  };
   const ways = kinds.flatMap((each) =>
-    (['fp32', 'int8'] as const)
-      .filter((one) => precision === 'auto' || precision === one)
-      .filter((one) => one === 'fp32' || variants.has(fileOf(each)))
+    (['fp32', 'fp16', 'int8'] as const)
+      .filter((one) => (precision === 'auto' || precision === one) && has(each, one))
       .map((one): Way => ({ kind: each, precision: one })),
   );
   if (ways.length > 0) return ways;
-  throw new ClmexError('unsupported', 'the model package has no int8 form for this engine', {
-    field: 'engine.precision',
-    value: precision,
-    allowed: 'fp32, or a package that `clmex quantise` was run on, with onnxruntime or tflite',
-  });
+  const allowed =
+    precision === 'fp16'
+      ? 'fp32 or int8; fp16 runs on onnxruntime'
+      : 'fp32, or a package that `clmex quantise` was run on, with onnxruntime or tflite';
+  throw new ClmexError('unsupported', `the model package has no ${precision} form for this engine`, { field: 'engine.precision', value: precision, allowed }); // prettier-ignore
 }
 
-const fileOf = (kind: EngineKind): string =>
-  ({ onnxruntime: 'int8.onnx', tflite: 'int8.tflite', tfjs: '' })[kind];
+/** TensorRT takes symmetric numbers only. */
+function int8FileOf(kind: EngineKind, provider: Provider): string {
+  if (kind === 'onnxruntime' && provider === 'tensorrt') return 'int8-symmetric.onnx';
+  return { onnxruntime: 'int8.onnx', tflite: 'int8.tflite', tfjs: '' }[kind];
+}
 
 async function loadWay(
   model: Model,
   { kind, precision }: Way,
-  { threads, provider }: EncoderOptions,
-): Promise<{ session: Session; engine: Engine }> {
+  { threads, provider = 'cpu' }: EncoderOptions,
+): Promise<LoadedEncoder> {
   const engine = await createEngine({ kind, threads, provider });
-  const form = precision === 'int8' ? model.variants.get(fileOf(kind))! : model.graph;
-  return { session: await engine.load(form, model.manifest.name), engine };
+  const form = {
+    fp32: () => model.graph,
+    fp16: () => writeOnnxHalf(model.graph),
+    int8: () => model.variants.get(int8FileOf(kind, provider))!,
+  }[precision]();
+  const session = await engine.load(form, model.manifest.name);
+  return {
+    session,
+    get name() {
+      return `${engine.name} ${precision}`;
+    },
+  };
 }
 
 async function fastest(
@@ -98,23 +118,46 @@ async function fastest(
   options: EncoderOptions,
   path: string,
 ): Promise<LoadedEncoder> {
-  let best: { way: Way; session: Session; engine: Engine; ms: number } | undefined;
-  let failure: unknown;
+  let best: { loaded: LoadedEncoder; ms: number } | undefined;
+  let first: unknown;
+  const tried: Tried[] = [];
   for (const way of ways) {
     try {
-      const { session, engine } = await loadWay(model, way, options);
-      const ms = await timeOf(model, session);
-      if (best === undefined || ms < best.ms) {
-        await best?.session.close();
-        best = { way, session, engine, ms };
-      } else await session.close();
+      const loaded = await loadWay(model, way, options);
+      const ms = await timeOf(model, loaded.session);
+      tried.push({ ...way, ms });
+      const slower = best === undefined || ms < best.ms ? best?.loaded : loaded;
+      if (slower !== loaded) best = { loaded, ms };
+      await slower?.session.close();
     } catch (error) {
-      failure = error; // Not installed, or it does not run here: the others may.
+      // Not installed, or it does not run here: the others may.
+      first ??= error;
+      tried.push({ ...way, failure: reasonOf(error) });
     }
   }
-  if (best === undefined) throw failure;
-  await remember(path, best.way);
-  return { session: best.session, name: `${best.engine.name} ${best.way.precision} (fastest here: ${best.ms.toFixed(2)} ms for 4 views)` }; // prettier-ignore
+  if (best === undefined) throw first;
+  tried.sort((a, b) => (a.ms ?? Infinity) - (b.ms ?? Infinity));
+  await remember(path, tried);
+  return explained(best.loaded, tried, 'here');
+}
+
+const reasonOf = (error: unknown): string =>
+  error instanceof ClmexError && error.code === 'unsupported'
+    ? 'not installed'
+    : error instanceof Error
+      ? error.message
+      : String(error);
+
+/** @param tried fastest first. */
+function explained(loaded: LoadedEncoder, tried: readonly Tried[], where: string): LoadedEncoder {
+  const times = tried.map(({ kind, precision, ms, failure }) =>
+    `${kind} ${precision} ${ms === undefined ? (failure ?? '') : `${ms.toFixed(2)} ms`}`); // prettier-ignore
+  return {
+    session: loaded.session,
+    get name() {
+      return `${loaded.name} (fastest ${where}, ${VIEWS} views: ${times.join(', ')})`;
+    },
+  };
 }
 
 const VIEWS = 4;
@@ -139,21 +182,33 @@ function keyOf({ manifest }: Model, options: EncoderOptions): string {
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, 16);
 }
 
-async function remembered(path: string, ways: readonly Way[]): Promise<Way | undefined> {
+async function remembered(path: string, ways: readonly Way[]): Promise<readonly Tried[]> {
   try {
-    const { kind, precision } = JSON.parse(await readFile(path, 'utf8')) as Partial<Way>;
-    return ways.find((way) => way.kind === kind && way.precision === precision);
+    const tried = rememberedSchema.parse(JSON.parse(await readFile(path, 'utf8')));
+    const known = ways.every((way) =>
+      tried.some(({ kind, precision }) => kind === way.kind && precision === way.precision),
+    );
+    return known && tried[0]?.ms !== undefined ? tried : [];
   } catch {
-    return undefined;
+    return [];
   }
 }
 
+const rememberedSchema = z.array(
+  z.strictObject({
+    kind: z.enum(['onnxruntime', 'tflite', 'tfjs']),
+    precision: z.enum(['fp32', 'fp16', 'int8']),
+    ms: z.number().positive().optional(),
+    failure: z.string().optional(),
+  }),
+);
+
 /** A cache that cannot be written costs measuring again and nothing else. */
-async function remember(path: string, way: Way): Promise<void> {
+async function remember(path: string, tried: readonly Tried[]): Promise<void> {
   const aside = `${path}.tmp-${process.pid}`;
   try {
     await mkdir(join(path, '..'), { recursive: true });
-    await writeFile(aside, JSON.stringify(way));
+    await writeFile(aside, JSON.stringify(tried));
     await rename(aside, path);
   } catch {
     return;

@@ -3,7 +3,7 @@ import type { OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
 
 /** Where ONNX Runtime computes; all but `cpu` need its further files and a device. */
-export const PROVIDERS = ['cpu', 'cuda', 'tensorrt'] as const;
+export const PROVIDERS = ['cpu', 'cuda', 'tensorrt', 'webgpu'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
 /** Row-major floats; batch first. */

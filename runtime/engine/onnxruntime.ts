@@ -1,9 +1,11 @@
+import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { ClmexError } from '../../core/errors.js';
 import { writeOnnx, type OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
+import { cacheDirectory } from '../cache.js';
 import type { Engine, Provider, Session, Tensor, TensorInfo } from './engine.js';
-import { channelBlock, int8SumsMaySaturate } from './processor.js';
+import { channelBlock } from './processor.js';
 
 const ON_CPU: OnnxOptions = { channelBlock: channelBlock() };
 
@@ -44,10 +46,9 @@ async function createSession(bytes: Uint8Array, place: Place): Promise<ort.Infer
     executionMode: 'sequential',
     graphOptimizationLevel: 'all',
     logSeverityLevel: 3,
-    // Unsigned weights then: exact, and slower than signed ones where those are exact too.
-    ...(int8SumsMaySaturate() && { extra: { session: { x64quantprecision: '1' } } }),
   };
   if (place.provider !== 'cpu' && !place.fellBack) {
+    if (place.provider === 'tensorrt') keepTensorRtEngines();
     try {
       const executionProviders = [place.provider, 'cpu'];
       return await ort.InferenceSession.create(bytes, { ...options, executionProviders });
@@ -56,6 +57,21 @@ async function createSession(bytes: Uint8Array, place: Place): Promise<ort.Infer
     }
   }
   return ort.InferenceSession.create(bytes, options);
+}
+
+/**
+ * TensorRT builds an engine for minutes: it is kept and found again at the next start. The Node
+ * binding hands its provider no options, so that they go by the environment, where what the user has
+ * set stands.
+ */
+function keepTensorRtEngines(): void {
+  const wanted = {
+    ORT_TENSORRT_ENGINE_CACHE_ENABLE: '1',
+    ORT_TENSORRT_CACHE_PATH: join(cacheDirectory(), 'tensorrt'),
+    ORT_TENSORRT_FP16_ENABLE: '1',
+    ORT_TENSORRT_INT8_ENABLE: '1',
+  };
+  for (const [name, value] of Object.entries(wanted)) process.env[name] ??= value;
 }
 
 class OnnxSession implements Session {

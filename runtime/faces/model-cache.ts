@@ -1,19 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { writeOnnx } from '../../encoder/formats/onnx.js';
 import { readTflite } from '../../encoder/formats/tflite.js';
+import { cacheDirectory } from '../cache.js';
 import type { Engine, Session } from '../engine/engine.js';
 
 /** Raised whenever the converter's output changes, so that old files are not taken for new ones. */
 const CONVERTER = 2;
-
-/** $CLMEX_CACHE, $XDG_CACHE_HOME/clmex or ~/.cache/clmex. */
-export function cacheDirectory(): string {
-  const { CLMEX_CACHE, XDG_CACHE_HOME } = process.env;
-  return CLMEX_CACHE ?? join(XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'clmex');
-}
 
 /**
  * Loads a .tflite model. Its conversion is kept in the user's cache under the hash of the model

@@ -33,6 +33,7 @@ export interface InferenceOptions {
 }
 
 export interface InferenceInfo {
+  /** Engine of the encoder; of the faces too where theirs had to fall back. Changes when one does. */
   readonly engine: string;
   readonly model: string;
   /** Side of the encoder's crops, pixels. */
@@ -45,5 +46,12 @@ export interface Inference {
   faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]>;
   /** One unit vector a view. */
   embed(views: readonly EncoderView[]): Promise<Float32Array[]>;
+  /**
+   * Makes another model package ready beside the one in use, which goes on serving.
+   * @throws ClmexError whatever loading it throws, `invalid-argument` where its crops differ.
+   */
+  prepare(model: string): Promise<void>;
+  /** From the next call on the prepared model serves; the one before is released. */
+  adopt(): Promise<void>;
   close(): Promise<void>;
 }

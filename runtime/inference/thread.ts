@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import { ClmexError, type ErrorCode } from '../../core/errors.js';
 import type { Face } from '../../core/types.js';
 import type { EncoderView } from '../embed/embed.js';
@@ -18,7 +18,8 @@ export type Request =
       readonly seeds: readonly FaceSeed[];
     }
   | { readonly id: number; readonly kind: 'embed'; readonly views: readonly EncoderView[] }
-  | { readonly id: number; readonly kind: 'close' };
+  | { readonly id: number; readonly kind: 'prepare'; readonly model: string }
+  | { readonly id: number; readonly kind: 'adopt' | 'close' };
 
 export interface Failure {
   readonly code: ErrorCode;
@@ -26,7 +27,7 @@ export interface Failure {
 }
 
 export type Reply =
-  | { readonly id: number; readonly result: unknown }
+  | { readonly id: number; readonly result: unknown; readonly info: InferenceInfo }
   | { readonly id: number; readonly failure: Failure };
 
 /** The worker says this once, with id 0, when its models are loaded and warm. */
@@ -51,6 +52,8 @@ export class InferenceThread implements Inference {
       workerData: options,
       // Flags of the program that embeds us, such as --input-type, are not the worker's.
       execArgv: [],
+      // Native libraries read the environment of the process.
+      env: SHARE_ENV,
     });
     this.#worker.on('message', (reply: Reply) => this.#settle(reply));
     this.#worker.on('error', (cause) => this.#fail('the inference thread broke', cause));
@@ -61,7 +64,7 @@ export class InferenceThread implements Inference {
   static async start(script: URL, options: InferenceOptions): Promise<InferenceThread> {
     const thread = new InferenceThread(script, options);
     try {
-      thread.#info = (await thread.#answer(READY)) as InferenceInfo;
+      await thread.#answer(READY);
     } catch (error) {
       await thread.#worker.terminate();
       throw error;
@@ -82,6 +85,14 @@ export class InferenceThread implements Inference {
 
   embed(views: readonly EncoderView[]): Promise<Float32Array[]> {
     return this.#ask({ id: this.#next++, kind: 'embed', views }) as Promise<Float32Array[]>;
+  }
+
+  async prepare(model: string): Promise<void> {
+    await this.#ask({ id: this.#next++, kind: 'prepare', model });
+  }
+
+  async adopt(): Promise<void> {
+    await this.#ask({ id: this.#next++, kind: 'adopt' });
   }
 
   async close(): Promise<void> {
@@ -109,6 +120,7 @@ export class InferenceThread implements Inference {
     if ('failure' in reply) {
       waiting?.reject(new ClmexError(reply.failure.code, reply.failure.message));
     } else {
+      this.#info = reply.info;
       waiting?.resolve(reply.result);
     }
   }

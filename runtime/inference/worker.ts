@@ -19,6 +19,10 @@ async function answer(inference: Inference, request: Request): Promise<unknown> 
       return inference.faces(request.frames, request.seeds);
     case 'embed':
       return inference.embed(request.views);
+    case 'prepare':
+      return inference.prepare(request.model);
+    case 'adopt':
+      return inference.adopt();
     case 'close':
       return inference.close();
   }
@@ -28,11 +32,11 @@ try {
   const inference = await LocalInference.load(workerData as InferenceOptions);
   port.on('message', (request: Request) => {
     answer(inference, request).then(
-      (result) => send({ id: request.id, result }),
+      (result) => send({ id: request.id, result, info: { ...inference.info } }),
       (error: unknown) => send({ id: request.id, failure: failureOf(error) }),
     );
   });
-  send({ id: READY, result: inference.info });
+  send({ id: READY, result: undefined, info: { ...inference.info } });
 } catch (error) {
   send({ id: READY, failure: failureOf(error) });
 }

@@ -34,6 +34,14 @@ class ScriptedInference implements Inference {
     return Promise.resolve(views.map(({ crop }) => Float32Array.from(crop)));
   }
 
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  adopt(): Promise<void> {
+    return Promise.resolve();
+  }
+
   close(): Promise<void> {
     return Promise.resolve();
   }
