@@ -27,15 +27,17 @@ const SILENT_PERIODS = 5;
 const SILENT_WAITS = 2;
 /** The next frame comes no sooner than this share of the period after the last. */
 const SOONEST = 0.75;
-const PHASE_SHARE = 0.2;
+/** Cameras whose rate differs from the sets' by more keep no phase: they slip through all of them. */
+const SAME_RATE = 0.02;
 /** `rateHz: auto`: cameras slower than this share of the fastest do not slow the others down. */
 const SLOWEST_SHARE = 0.19;
 
 /** What one camera has to offer for a tick. */
 type Offer =
-  | { readonly kind: 'frame'; readonly held: Held; readonly final: boolean }
+  /** `untilMs`: a nearer one may come until then; −Infinity where none can. */
+  | { readonly kind: 'frame'; readonly held: Held; readonly untilMs: number }
   | { readonly kind: 'none'; readonly reason: MissingReason }
-  | { readonly kind: 'waiting' };
+  | { readonly kind: 'waiting'; readonly untilMs: number };
 
 /**
  * Frames of all cameras in, frame sets out. Nothing is read from any clock: time is what arrivals
@@ -194,11 +196,12 @@ export class SyncStage {
   /** What every camera has for the tick; undefined while one is worth waiting for. */
   #offers(): Offer[] | undefined {
     const offers = this.#lanes.map((lane) => this.#offer(lane));
-    const waiting = offers.some(
-      (offer) => offer.kind === 'waiting' || (offer.kind === 'frame' && !offer.final),
-    );
-    const deadlineMs = this.#ticker.atMs + this.#config.maxWaitMs;
-    if (!waiting || deadlineMs <= this.#nowMs) return offers;
+    let deadlineMs = -Infinity;
+    for (const offer of offers) {
+      if (offer.kind !== 'none') deadlineMs = Math.max(deadlineMs, offer.untilMs);
+    }
+    deadlineMs = Math.min(deadlineMs, this.#ticker.atMs + this.#config.maxWaitMs);
+    if (deadlineMs <= this.#nowMs) return offers;
     this.#nextDeadlineMs = deadlineMs;
     return undefined;
   }
@@ -222,7 +225,7 @@ export class SyncStage {
     if (best !== undefined && Math.abs(best.capturedMs - atMs) <= tolerance) {
       const distance = Math.abs(best.capturedMs - atMs);
       const final = passed || gone || best.capturedMs >= atMs || soonestMs - atMs >= distance;
-      return { kind: 'frame', held: best, final };
+      return { kind: 'frame', held: best, untilMs: final ? -Infinity : this.#dueMs(lane) };
     }
     if (passed || (soonestMs >= endMs && lane.periodMs > 0)) {
       const slow = lane.periodMs > 1.5 * periodMs;
@@ -233,7 +236,16 @@ export class SyncStage {
     if (lane.disconnected) return { kind: 'none', reason: 'disconnected' };
     if (lane.entered === 0) return { kind: 'none', reason: 'not-started' };
     if (lane.hopeless) return { kind: 'none', reason: 'late' };
-    return this.#silent(lane) ? { kind: 'none', reason: 'silent' } : { kind: 'waiting' };
+    if (this.#silent(lane)) return { kind: 'none', reason: 'silent' };
+    return { kind: 'waiting', untilMs: this.#dueMs(lane) };
+  }
+
+  /** When the lane's frame of this tick would have come, if it were coming. */
+  #dueMs(lane: Lane): number {
+    const { atMs, periodMs } = this.#ticker;
+    const latestMs = atMs + periodMs / 2;
+    const beatMs = lane.beatNear(atMs);
+    return (beatMs < latestMs ? beatMs : latestMs) + lane.patienceMs;
   }
 
   #silent(lane: Lane): boolean {
@@ -274,9 +286,6 @@ export class SyncStage {
     lane.held.splice(lane.held.indexOf(held), 1);
     lane.left++;
     const { raw, capturedMs } = held;
-    const phase = wrap(capturedMs - this.#ticker.atMs, this.#ticker.periodMs);
-    const moved = Number.isNaN(lane.phaseMs) ? 0 : phase - lane.phaseMs;
-    lane.phaseMs = wrap(phase - (1 - PHASE_SHARE) * moved, this.#ticker.periodMs);
     return {
       cameraId: raw.cameraId,
       sequence: raw.sequence,
@@ -303,15 +312,13 @@ export class SyncStage {
   }
 
   #advance(empty: boolean): void {
-    const phases = this.#lanes
-      .filter((lane) => !Number.isNaN(lane.phaseMs) && !lane.ended && !this.#silent(lane))
-      .map(({ phaseMs }) => phaseMs);
-    const before = this.#ticker.atMs;
     const period = this.#periodMs() ?? this.#ticker.periodMs;
+    const { atMs } = this.#ticker;
+    const phases = this.#lanes
+      .filter((lane) => !lane.ended && !this.#silent(lane))
+      .filter((lane) => Math.abs(lane.periodMs - period) < SAME_RATE * period)
+      .map((lane) => wrap(lane.beatNear(atMs) - atMs, period));
     this.#ticker.advance(phases, period);
-    // Phases are relative to the ticks: what the ticks moved, they move back.
-    const moved = this.#ticker.atMs - before - period;
-    for (const lane of this.#lanes) lane.phaseMs = wrap(lane.phaseMs - moved, period);
     if (!empty) return;
     const earliest = Math.min(...this.#lanes.map(({ held }) => held[0]?.capturedMs ?? Infinity));
     if (earliest !== Infinity) this.#ticker.skipTo(earliest);
