@@ -5,8 +5,9 @@ import { wrap } from './ticker.js';
 
 /** Real oscillators differ by less; steeper envelopes are congestion. */
 const STEEPEST = 500e-6;
-/** A frame that seems to come so long before the fastest one is stamped by a clock that was set. */
+/** A frame cannot come so long, and so many deviations of the offset, before the fastest one. */
 const STEP_MS = 250;
+const CERTAIN = 4;
 /** Frames must agree for so long, but at least and at most so many, before a clock counts as set. */
 const CONFIRM_MS = 250;
 const LEAST_CONFIRMATIONS = 5;
@@ -55,6 +56,8 @@ export class CameraClock {
   /** Arrival of the last frame that fitted. */
   #fittedAtMs = -Infinity;
   #doubtful: Point[] = [];
+  /** A frame came earlier than any can: how the clock changed is all that is open. */
+  #changed = false;
   /** Counts changes of the mapping. */
   version = 0;
   /** Times the clock was found set. */
@@ -111,10 +114,12 @@ export class CameraClock {
       place === undefined
         ? x >= this.#lastX
         : place.beats >= 1 && Math.abs(place.offMs) <= toleranceMs;
-    // Once a stamp was doubtful, only a frame too fast for any step says that nothing happened.
+    const impossible = Math.min(STEP_MS, toleranceMs + CERTAIN * this.#filter.deviationAt(x));
+    // Once a stamp was doubtful, only a frame too fast for a step back says that nothing happened.
     const cleared = this.#doubtful.length === 0 || place === undefined || excess < periodMs / 2;
-    if (!regular || excess < -STEP_MS || !cleared) {
+    if (!regular || !cleared || excess < -impossible || this.#changed) {
       const paused = arrivedAtMs - this.#fittedAtMs > PAUSE_MS;
+      this.#changed ||= place !== undefined && excess < -impossible;
       return this.#doubt({ x, y, offMs: paused ? NaN : (place?.offMs ?? NaN) });
     }
     this.#doubtful = [];
@@ -148,6 +153,7 @@ export class CameraClock {
     if (this.#doubtful.length < enough) return 'doubtful';
     const points = this.#doubtful;
     this.#doubtful = [];
+    this.#changed = false;
     return this.#resolve(points);
   }
 
@@ -168,12 +174,12 @@ export class CameraClock {
     this.#fittedAtMs = x + y + this.#stampBase + this.#gapBase;
     const least = Math.min(...points.map((point) => point.y - filter.offsetAt(point.x)));
     const off = meanOff(points, periodMs);
+    const slack = Math.min(periodMs / 2, SLACK_MS + 2 * filter.deviationAt(x));
     // Frames on the beat that come far too early may as well have been held up until now.
-    if (Number.isNaN(off) || (least < -STEP_MS && Math.abs(off) <= toleranceMs)) {
+    if (Number.isNaN(off) || (least < -slack && Math.abs(off) <= toleranceMs)) {
       this.#restart(points);
       return 'step';
     }
-    const slack = Math.min(periodMs / 2, SLACK_MS + 2 * filter.deviationAt(x));
     // Of the steps that the beat allows, the one that leaves the fastest frame the least delay.
     const stepMs = off + Math.ceil((-slack - least - off) / periodMs) * periodMs;
     if (least >= -slack && stepMs > -toleranceMs) {

@@ -108,6 +108,14 @@ export class Lane {
     frame.close();
   }
 
+  /** Drops what waits and was captured before `endMs`. */
+  dropBefore(endMs: number, reason: (held: Held) => DropReason): void {
+    while (this.held.length > 0 && this.held[0]!.capturedMs < endMs) {
+      const held = this.held.shift()!;
+      this.drop(held.raw, reason(held));
+    }
+  }
+
   /** Takes a frame in, or drops it under a reason. Capture times before `closedMs` are late. */
   push(raw: RawFrame, closedMs: number, maxWaitMs: number): void {
     this.entered++;

@@ -7,9 +7,9 @@ const SETTLED = 8;
 /** A fitted period this far from the median interval is another rate. */
 const OTHER_RATE = 0.1;
 /** Off the beat: further than this, than this share of the period, than so many mean deviations. */
-const OFF_MS = 8;
-const OFF_SHARE = 0.25;
-const OFF_DEVIATIONS = 6;
+const OFF_MS = 4;
+const OFF_SHARE = 0.12;
+const OFF_DEVIATIONS = 8;
 /** So many stamps off the beat in a row are a new beat. */
 const NEW_BEAT = 4;
 /** After a pause this long the beat may be anywhere. */
@@ -109,8 +109,8 @@ export class Rhythm {
   #learnMedian(intervalMs: number): void {
     this.#intervals.push(intervalMs);
     if (this.#intervals.length > INTERVALS) this.#intervals.shift();
-    if (this.#intervals.length < 2) return;
     const sorted = [...this.#intervals].sort((a, b) => a - b);
-    this.#medianMs = sorted[sorted.length >> 1]!;
+    // The lower one of two: a lost frame makes an interval longer, nothing makes it shorter.
+    this.#medianMs = sorted[(sorted.length - 1) >> 1]!;
   }
 }

@@ -169,6 +169,10 @@ export class SyncStage {
       return false;
     }
     this.#ticker.start(captures, period ?? RHYTHM_UNKNOWN_MS);
+    // What was captured while the rhythm was learned can be too old for any set.
+    this.#ticker.skipBefore(this.#nowMs - this.#config.maxWaitMs);
+    this.#closedMs = this.#ticker.atMs - this.#ticker.periodMs / 2;
+    for (const lane of this.#lanes) lane.dropBefore(this.#closedMs, () => 'late');
     return true;
   }
 
@@ -267,7 +271,10 @@ export class SyncStage {
       else missing.set(lane.cameraId, offer.kind === 'none' ? offer.reason : 'late');
     }
     this.#closedMs = atMs + periodMs / 2;
-    for (const lane of this.#lanes) this.#dropBefore(lane, this.#closedMs);
+    const tolerance = Math.min(this.#config.toleranceMs, periodMs / 2);
+    const reason = ({ capturedMs }: Held): DropReason =>
+      Math.abs(capturedMs - atMs) > tolerance ? 'out-of-tolerance' : 'superseded';
+    for (const lane of this.#lanes) lane.dropBefore(this.#closedMs, reason);
     this.#advance(frames.size === 0);
     if (frames.size === 0) return undefined;
     if (this.#config.policy === 'complete' && missing.size > 0) {
@@ -299,16 +306,6 @@ export class SyncStage {
       uncertaintyMs: lane.uncertaintyMs(raw.stampMs),
       close: () => raw.close(),
     };
-  }
-
-  #dropBefore(lane: Lane, endMs: number): void {
-    const { atMs, periodMs } = this.#ticker;
-    const tolerance = Math.min(this.#config.toleranceMs, periodMs / 2);
-    while (lane.held.length > 0 && lane.held[0]!.capturedMs < endMs) {
-      const { raw, capturedMs } = lane.held.shift()!;
-      const off = Math.abs(capturedMs - atMs) > tolerance;
-      lane.drop(raw, off ? 'out-of-tolerance' : 'superseded');
-    }
   }
 
   #advance(empty: boolean): void {

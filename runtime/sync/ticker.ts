@@ -31,6 +31,12 @@ export class Ticker {
     this.atMs += periodMs + this.#correction(phases);
   }
 
+  /** Skips the sets of instants before `ms`. */
+  skipBefore(ms: number): void {
+    const periods = Math.ceil((ms - this.atMs) / this.periodMs);
+    if (periods > 0) this.atMs += periods * this.periodMs;
+  }
+
   /** Skips whole periods, so that the set being gathered is the one `capturedMs` falls into. */
   skipTo(capturedMs: number): void {
     const periods = Math.round((capturedMs - this.atMs) / this.periodMs);
