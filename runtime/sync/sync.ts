@@ -213,7 +213,7 @@ export class SyncStage {
   #offer(lane: Lane): Offer {
     const { atMs, periodMs } = this.#ticker;
     const endMs = atMs + periodMs / 2;
-    const tolerance = Math.min(this.#config.toleranceMs, periodMs / 2);
+    const tolerance = this.#toleranceMs;
     let best: Held | undefined;
     let passed = false;
     for (const held of lane.held) {
@@ -262,16 +262,18 @@ export class SyncStage {
 
   #close(offers: readonly Offer[]): FrameSet | undefined {
     const { atMs, periodMs } = this.#ticker;
+    const chosen = this.#choose(offers);
     const frames = new Map<string, Frame>();
     const missing = new Map<string, MissingReason>();
     for (const [i, lane] of this.#lanes.entries()) {
       const offer = offers[i]!;
-      lane.servedMs = offer.kind === 'frame' ? offer.held.capturedMs : Infinity;
-      if (offer.kind === 'frame') frames.set(lane.cameraId, this.#take(lane, offer.held));
+      const held = chosen.get(lane);
+      lane.servedMs = held?.capturedMs ?? Infinity;
+      if (held !== undefined) frames.set(lane.cameraId, this.#take(lane, held));
       else missing.set(lane.cameraId, offer.kind === 'none' ? offer.reason : 'late');
     }
     this.#closedMs = atMs + periodMs / 2;
-    const tolerance = Math.min(this.#config.toleranceMs, periodMs / 2);
+    const tolerance = this.#toleranceMs;
     const reason = ({ capturedMs }: Held): DropReason =>
       Math.abs(capturedMs - atMs) > tolerance ? 'out-of-tolerance' : 'superseded';
     for (const lane of this.#lanes) lane.dropBefore(this.#closedMs, reason);
@@ -287,6 +289,39 @@ export class SyncStage {
       return undefined;
     }
     return frameSet(this.#index++, atMs, frames, missing);
+  }
+
+  get #toleranceMs(): number {
+    return Math.min(this.#config.toleranceMs, this.#ticker.periodMs / 2);
+  }
+
+  /** Of cameras faster than the sets, the frame nearest to those of the cameras without a choice. */
+  #choose(offers: readonly Offer[]): Map<Lane, Held> {
+    const { atMs } = this.#ticker;
+    const chosen = new Map<Lane, Held>();
+    const several: [Lane, Held[]][] = [];
+    let sumMs = 0;
+    for (const [i, offer] of offers.entries()) {
+      if (offer.kind !== 'frame') continue;
+      const lane = this.#lanes[i]!;
+      const inReach = lane.held.filter(
+        ({ capturedMs }) => Math.abs(capturedMs - atMs) <= this.#toleranceMs,
+      );
+      if (inReach.length > 1) several.push([lane, inReach]);
+      else {
+        chosen.set(lane, offer.held);
+        sumMs += offer.held.capturedMs;
+      }
+    }
+    for (const [lane, inReach] of several) {
+      const centre = chosen.size === 0 ? atMs : sumMs / chosen.size;
+      const nearest = inReach.reduce((a, b) =>
+        Math.abs(b.capturedMs - centre) < Math.abs(a.capturedMs - centre) ? b : a,
+      );
+      chosen.set(lane, nearest);
+      sumMs += nearest.capturedMs;
+    }
+    return chosen;
   }
 
   #take(lane: Lane, held: Held): Frame {
