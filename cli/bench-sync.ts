@@ -4,15 +4,19 @@ import { ClmexError } from '../core/errors.js';
 import type { RawFrame } from '../core/types.js';
 import { readTimestamps } from '../runtime/camera/timestamps.js';
 import { readArrivals, type RecordedTimes } from '../runtime/recording/index.js';
-import type { MatchReport } from '../runtime/sync/judge.js';
+import { median, type MatchReport } from '../runtime/sync/judge.js';
 import {
   measureArrivals, measureFrames, measureScenario, type ArrivalReport, type ScenarioReport,
 } from '../runtime/sync/measure.js'; // prettier-ignore
-import { scenarios } from '../runtime/sync/scenarios.js';
+import { scenarioOf, scenarios } from '../runtime/sync/scenarios.js';
+import type { SimulatedFrame } from '../runtime/sync/simulate.js';
 import { integer, printResult, progress } from './output.js';
 
 interface Options {
   readonly seed: number;
+  readonly rates?: readonly string[];
+  readonly freeRunning: boolean;
+  readonly seconds: number;
   readonly recording: readonly string[];
   readonly timestamps: readonly string[];
   readonly json: boolean;
@@ -24,6 +28,9 @@ export function register(bench: Command): void {
     .command('sync')
     .description('Measure clocks and frame sets on simulated cameras and on recordings.')
     .option('--seed <n>', 'seed of the simulator', integer('--seed', 0, 2 ** 31 - 1), 1)
+    .option('--rates <hz...>', 'simulate cameras of these rates instead of the usual streams')
+    .option('--free-running', 'with --rates: each camera at its own phase and crystal', false)
+    .option('--seconds <n>', 'with --rates: simulated time', integer('--seconds', 10, 36_000), 600)
     .option('--recording <file...>', 'also measure these recordings', [])
     .option('--timestamps <csv...>', 'also measure a rig given by its timestamps files', [])
     .option('--json', 'print one JSON document', false)
@@ -31,8 +38,13 @@ export function register(bench: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
+  const { seed, freeRunning, seconds } = options;
+  const wanted =
+    options.rates === undefined
+      ? scenarios(seed)
+      : [scenarioOf({ rates: ratesOf(options.rates), freeRunning, seed, seconds })];
   const streams: ScenarioReport[] = [];
-  for (const scenario of scenarios(options.seed)) {
+  for (const scenario of wanted) {
     progress(scenario.name);
     streams.push(measureScenario(scenario));
   }
@@ -50,6 +62,16 @@ async function run(options: Options): Promise<void> {
   printResult(options.json, result, () => tableOf(streams, { ...recordings, ...(rig && { rig }) }));
 }
 
+function ratesOf(texts: readonly string[]): number[] {
+  const rates = texts.flatMap((text) => text.split(',')).map(Number);
+  if (rates.every((rate) => rate >= 1 && rate <= 240) && rates.length <= 64) return rates;
+  throw new ClmexError('invalid-argument', 'not frame rates', {
+    field: '--rates',
+    value: texts.join(' '),
+    allowed: 'up to 64 numbers from 1 to 240',
+  });
+}
+
 async function measureRecording(path: string): Promise<ArrivalReport | ScenarioReport> {
   const frames = await readArrivals(path);
   const cameraIds = [...new Set(frames.map(({ cameraId }) => cameraId))].sort();
@@ -63,30 +85,33 @@ async function measureRecording(path: string): Promise<ArrivalReport | ScenarioR
     return measureArrivals(frames.map(rawOf), cameraIds, {});
   }
   const known = frames.map((frame) => ({ ...frame, trueMs: frame.trueCapturedAtMs! }));
-  const own = known.filter(({ cameraId }) => cameraId === cameraIds[0]);
-  const periodMs = (own.at(-1)!.trueMs - own[0]!.trueMs) / Math.max(1, own.length - 1);
-  return measureFrames(basename(path), known, {}, { cameraIds, periodMs, freeRunning: true });
+  return measureKnown(basename(path), known, cameraIds);
 }
 
-async function measureTimestamps(paths: readonly string[]): Promise<ArrivalReport> {
+/** Stamps in files are taken for the truth. */
+async function measureTimestamps(paths: readonly string[]): Promise<ScenarioReport> {
   const lists = await Promise.all(paths.map((path) => readTimestamps(path, '--timestamps')));
+  const cameraIds = paths.map((path, i) => `${i} ${basename(path)}`);
   const frames = lists.flatMap((times, i) =>
-    Array.from(times, (ms, sequence) => ({
-      cameraId: `${i} ${basename(paths[i]!)}`,
-      sequence,
-      stampMs: ms,
-      stampSource: 'file' as const,
-      arrivedAtMs: ms,
-      width: 1,
-      height: 1,
-    })),
-  );
+    Array.from(times, (ms, sequence) => {
+      const cameraId = cameraIds[i]!;
+      return { cameraId, sequence, trueMs: ms, stampMs: ms, stampSource: 'file' as const, arrivedAtMs: ms };
+    }),
+  ); // prettier-ignore
   frames.sort((a, b) => a.arrivedAtMs - b.arrivedAtMs);
-  return measureArrivals(
-    frames.map(rawOf),
-    [...new Set(frames.map(({ cameraId }) => cameraId))].sort(),
-    {},
-  );
+  return measureKnown('rig', frames, cameraIds);
+}
+
+function measureKnown(
+  name: string,
+  frames: readonly SimulatedFrame[],
+  cameraIds: readonly string[],
+): ScenarioReport {
+  const periods = cameraIds.map((id) => {
+    const times = frames.filter(({ cameraId }) => cameraId === id).map(({ trueMs }) => trueMs);
+    return median(times.slice(1).map((ms, i) => ms - times[i]!));
+  });
+  return measureFrames(name, frames, {}, { cameraIds, periodMs: Math.max(...periods) });
 }
 
 const NO_PIXELS = new Uint8Array(new SharedArrayBuffer(0));
@@ -101,33 +126,39 @@ function tableOf(
   files: Readonly<Record<string, ArrivalReport | ScenarioReport>>,
 ): string {
   const lines = [
-    'stream / matcher      error p50  p95 ms   pair p50   complete  wrong pairs  in time  µs/frame',
+    'stream / matcher      error p50  p95 ms   pair p50   complete  wrong pairs  in time  µs/frame  spread p95',
   ];
-  for (const stream of streams) {
-    lines.push(`${stream.scenario}: ${stream.cameras} cameras, ${stream.frames} frames`);
-    lines.push(row('clmex', stream));
-    for (const [name, report] of Object.entries(stream.baselines)) lines.push(row(name, report));
-  }
+  const add = (name: string, report: ScenarioReport): void => {
+    lines.push(`${name}: ${report.cameras} cameras, ${report.frames} frames`);
+    lines.push(row('clmex', report));
+    for (const [name, other] of Object.entries(report.baselines)) lines.push(row(name, other));
+  };
+  for (const stream of streams) add(stream.scenario, stream);
   for (const [name, report] of Object.entries(files)) {
-    lines.push(`${name}: ${report.complete} of ${report.sets} sets complete`);
-    if ('baselines' in report) lines.push(row('clmex', report));
-    else lines.push(`  spread p50 ${ms(report.spreadMs.p50)}, p95 ${ms(report.spreadMs.p95)} ms`);
+    if ('baselines' in report) add(name, report);
+    else {
+      lines.push(`${name}: ${report.complete} of ${report.sets} sets complete`);
+      lines.push(`  spread p50 ${ms(report.spreadMs.p50)}, p95 ${ms(report.spreadMs.p95)} ms`);
+    }
   }
   return lines.join('\n');
 }
 
-const ms = (value: number): string => (value > 9999 ? '> 9999' : value.toFixed(2));
-const share = (value: number): string => `${(value * 100).toFixed(2)} %`;
+const ms = (value: number): string =>
+  Number.isNaN(value) ? '–' : value > 9999 ? '> 9999' : value.toFixed(2);
+const share = (value: number): string =>
+  Number.isNaN(value) ? '–' : `${(value * 100).toFixed(2)} %`;
 
 function row(name: string, report: MatchReport): string {
   return [
     `  ${name}`.padEnd(20),
     ms(report.captureTimeErrorMs.p50).padStart(11),
     ms(report.captureTimeErrorMs.p95).padStart(8),
-    ms(report.relativeOffsetErrorMs.p50).padStart(10),
+    ms(report.relativeOffsetErrorMs).padStart(10),
     share(report.completeShare).padStart(11),
     String(report.wrongPairs).padStart(12),
     share(report.withinMaxWaitShare).padStart(10),
     report.microsecondsPerFrame.toFixed(1).padStart(8),
+    ms(report.spreadMs.p95).padStart(10),
   ].join(' ');
 }

@@ -50,11 +50,11 @@ export function exactMatches(
 }
 
 /**
- * The most complete sets that anybody who knows the true capture times can make: the earliest
- * frames of all cameras are a set when they lie within `spreadMs`, else the earliest of them is in
- * none.
+ * The most complete sets that anybody who knows the true capture times can make, at no rate: the
+ * earliest frames of all cameras are a set when they lie within `spreadMs`, else the earliest of them
+ * is in none. Every lost frame moves the border between the sets behind it.
  */
-export function bestMatches(
+export function anyMatches(
   frames: readonly SimulatedFrame[],
   cameraIds: readonly string[],
   spreadMs: number,

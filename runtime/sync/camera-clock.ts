@@ -1,21 +1,25 @@
 import { LowerEnvelope } from './envelope.js';
 import { OffsetFilter } from './offset-filter.js';
+import type { Rhythm } from './rhythm.js';
+import { wrap } from './ticker.js';
 
 /** Real oscillators differ by less; steeper envelopes are congestion. */
 const STEEPEST = 500e-6;
-/** Points this far below the envelope, or stamps this far back, are a clock that was set. */
+/** A frame cannot come so long, and so many deviations of the offset, before the fastest one. */
 const STEP_MS = 250;
-/** Frames in a row that must agree before the clock counts as set. */
-const CONFIRMATIONS = 6;
-/** Stamps in a row that lie behind an earlier one: more than the network swaps. */
-const BACKWARD_CONFIRMATIONS = 3;
+const CERTAIN = 4;
+/** Frames must agree for so long, but at least and at most so many, before a clock counts as set. */
+const CONFIRM_MS = 250;
+const LEAST_CONFIRMATIONS = 5;
+const MOST_CONFIRMATIONS = 15;
 /** How much those frames' delays may differ. */
 const AGREEMENT_MS = 400;
 /** Standard deviation of the offset that the first points give. */
 const FIRST_DEVIATION_MS = 20;
-/** An interval this far from a whole number of periods may hide a small step. */
-const IRREGULAR_MS = 8;
-const SMALL_STEP_FRAMES = 20;
+/** After a pause in the arrivals the camera may have begun anew, at another beat. */
+const PAUSE_MS = 1000;
+/** Jitter may carry a frame so far below the envelope. */
+const SLACK_MS = 4;
 
 export type Observation =
   /** The stamp fits the clock. */
@@ -25,28 +29,44 @@ export type Observation =
   /** This frame's stamp confirmed that the clock was set; the mapping has changed. */
   | 'step';
 
+/** x: the camera's time since its first stamp; y: arrival − stamp; both in ms. */
+interface Point {
+  readonly x: number;
+  readonly y: number;
+  /** From the beat, to −½ … ½ period; NaN without a beat. */
+  readonly offMs: number;
+}
+
 /**
  * Maps one camera's clock to the runtime's. Each frame shows arrival − stamp = offset + delay, and
- * delay is never less than the least: the lower envelope is the offset. Only its own irregular
- * stamps make a clock count as set; frames that merely arrive later and later do not move it by more
- * than crystals can drift.
+ * delay is never less than the least: the lower envelope is the offset.
+ *
+ * A camera captures to a beat, and setting its clock does not change when it captures: stamps that
+ * leave the beat and stay off it say by how much the clock was set, except for whole periods, which
+ * the arrivals tell. Frames that merely arrive later and later never count as a step.
  */
 export class CameraClock {
   readonly #leastDelayMs: number;
+  readonly #rhythm: Rhythm;
   readonly #envelope = new LowerEnvelope();
   #filter: OffsetFilter | undefined;
   #stampBase = 0;
   #gapBase = 0;
   #lastX = 0;
-  #doubtful: { x: number; y: number }[] = [];
-  #watch: { readonly odd: number; frames: number; least: number } | undefined;
+  /** Arrival of the last frame that fitted. */
+  #fittedAtMs = -Infinity;
+  #doubtful: Point[] = [];
+  /** A frame came earlier than any can: how the clock changed is all that is open. */
+  #changed = false;
   /** Counts changes of the mapping. */
   version = 0;
   /** Times the clock was found set. */
   steps = 0;
 
-  constructor(leastDelayMs: number) {
+  /** @param rhythm of the stamps that fitted so far; whoever owns it pushes them. */
+  constructor(leastDelayMs: number, rhythm: Rhythm) {
     this.#leastDelayMs = leastDelayMs;
+    this.#rhythm = rhythm;
   }
 
   /** Camera's clock minus runtime's clock. */
@@ -75,37 +95,43 @@ export class CameraClock {
     return stampMs + this.#gapBase + offset - this.#leastDelayMs;
   }
 
-  /**
-   * @param periodMs the camera's usual interval, 0 where it is not known yet.
-   */
-  observe(stampMs: number, arrivedAtMs: number, periodMs: number): Observation {
+  observe(stampMs: number, arrivedAtMs: number): Observation {
     if (this.#filter === undefined) {
       this.#stampBase = stampMs;
       this.#gapBase = arrivedAtMs - stampMs;
       this.#filter = new OffsetFilter(0, 0, FIRST_DEVIATION_MS);
       this.#envelope.push(0, 0, 0);
+      this.#fittedAtMs = arrivedAtMs;
       this.version++;
       return 'fits';
     }
     const x = stampMs - this.#stampBase;
     const y = arrivedAtMs - stampMs - this.#gapBase;
     const excess = y - this.#filter.offsetAt(x);
-    if (excess < -STEP_MS) return this.#doubt(x, y, CONFIRMATIONS);
-    if (x < this.#lastX) {
-      const far = x < this.#lastX - Math.max(STEP_MS, 3 * periodMs);
-      return this.#doubt(x, y, far ? CONFIRMATIONS : BACKWARD_CONFIRMATIONS);
+    const place = this.#rhythm.place(stampMs);
+    const { periodMs, toleranceMs } = this.#rhythm;
+    const regular =
+      place === undefined
+        ? x >= this.#lastX
+        : place.beats >= 1 && Math.abs(place.offMs) <= toleranceMs;
+    const impossible = Math.min(STEP_MS, toleranceMs + CERTAIN * this.#filter.deviationAt(x));
+    // Once a stamp was doubtful, only a frame too fast for a step back says that nothing happened.
+    const cleared = this.#doubtful.length === 0 || place === undefined || excess < periodMs / 2;
+    if (!regular || !cleared || excess < -impossible || this.#changed) {
+      const paused = arrivedAtMs - this.#fittedAtMs > PAUSE_MS;
+      this.#changed ||= place !== undefined && excess < -impossible;
+      return this.#doubt({ x, y, offMs: paused ? NaN : (place?.offMs ?? NaN) });
     }
     this.#doubtful = [];
-    if (x === this.#lastX) return 'fits';
-    const small = this.#watchSmallStep(x, y, excess, periodMs);
-    this.#lastX = x;
-    if (small) return 'step';
+    this.#fittedAtMs = arrivedAtMs;
     this.#learn(x, y, excess);
     return 'fits';
   }
 
   #learn(x: number, y: number, excess: number): void {
+    if (x <= this.#lastX) return;
     const filter = this.#filter!;
+    this.#lastX = x;
     if (excess < 0) {
       filter.lower(x, y);
       this.version++;
@@ -117,41 +143,62 @@ export class CameraClock {
     this.version++;
   }
 
-  #doubt(x: number, y: number, confirmations: number): Observation {
+  #doubt(point: Point): Observation {
     const before = this.#doubtful.at(-1);
-    const agrees = before !== undefined && x > before.x && Math.abs(y - before.y) < AGREEMENT_MS;
-    if (!agrees) this.#doubtful = [];
-    this.#doubtful.push({ x, y });
-    if (this.#doubtful.length < confirmations) return 'doubtful';
+    if (before !== undefined && !this.#agree(before, point)) this.#doubtful = [];
+    this.#doubtful.push(point);
+    const { periodMs } = this.#rhythm;
+    const wanted = Math.ceil(CONFIRM_MS / (periodMs || CONFIRM_MS));
+    const enough = Math.max(LEAST_CONFIRMATIONS, Math.min(MOST_CONFIRMATIONS, wanted));
+    if (this.#doubtful.length < enough) return 'doubtful';
     const points = this.#doubtful;
     this.#doubtful = [];
-    this.#restart(points);
+    this.#changed = false;
+    return this.#resolve(points);
+  }
+
+  /** Whether a doubtful stamp follows another one as the camera's stamps do. */
+  #agree(before: Point, point: Point): boolean {
+    const { periodMs, toleranceMs } = this.#rhythm;
+    const since = point.x - before.x;
+    if (since <= 0 || Math.abs(point.y - before.y) >= AGREEMENT_MS) return false;
+    if (Number.isNaN(point.offMs) || Number.isNaN(before.offMs)) return true;
+    return Math.abs(since - Math.round(since / periodMs) * periodMs) <= toleranceMs;
+  }
+
+  /** What stamps that agree with each other and not with the clock mean. */
+  #resolve(points: readonly Point[]): Observation {
+    const filter = this.#filter!;
+    const { periodMs, toleranceMs } = this.#rhythm;
+    const { x, y } = points.at(-1)!;
+    this.#fittedAtMs = x + y + this.#stampBase + this.#gapBase;
+    const least = Math.min(...points.map((point) => point.y - filter.offsetAt(point.x)));
+    const off = meanOff(points, periodMs);
+    const slack = Math.min(periodMs / 2, SLACK_MS + 2 * filter.deviationAt(x));
+    // Frames on the beat that come far too early may as well have been held up until now.
+    if (Number.isNaN(off) || (least < -slack && Math.abs(off) <= toleranceMs)) {
+      this.#restart(points);
+      return 'step';
+    }
+    // Of the steps that the beat allows, the one that leaves the fastest frame the least delay.
+    const stepMs = off + Math.ceil((-slack - least - off) / periodMs) * periodMs;
+    if (least >= -slack && stepMs > -toleranceMs) {
+      // The arrivals deny that the clock was set: the camera captures at other instants now.
+      this.#rhythm.restart();
+      this.#learn(x, y, y - filter.offsetAt(x));
+      return 'fits';
+    }
+    this.#stampBase += stepMs;
+    this.#gapBase -= stepMs;
+    this.#rhythm.shift(stepMs);
+    this.#learn(x - stepMs, y + stepMs, y + stepMs - filter.offsetAt(x - stepMs));
+    this.version++;
+    this.steps++;
     return 'step';
   }
 
-  /**
-   * A step back by less than an interval shows as one odd interval and, in all frames after it, a
-   * floor that is higher by as much.
-   */
-  #watchSmallStep(x: number, y: number, excess: number, periodMs: number): boolean {
-    if (periodMs > 0 && this.#watch === undefined) {
-      const interval = x - this.#lastX;
-      const odd = Math.max(1, Math.round(interval / periodMs)) * periodMs - interval;
-      if (odd > Math.max(IRREGULAR_MS, periodMs / 4))
-        this.#watch = { odd, frames: 0, least: Infinity };
-    }
-    const watch = this.#watch;
-    if (watch === undefined) return false;
-    watch.frames++;
-    watch.least = Math.min(watch.least, excess);
-    const done = watch.frames >= SMALL_STEP_FRAMES;
-    if (done || watch.least < watch.odd / 2) this.#watch = undefined;
-    if (!done || Math.abs(watch.least - watch.odd) > watch.odd / 2) return false;
-    this.#restart([{ x, y: y - excess + watch.least }]);
-    return true;
-  }
-
-  #restart(points: readonly { x: number; y: number }[]): void {
+  /** The clock was set, and no beat says by how much. */
+  #restart(points: readonly Point[]): void {
     const filter = this.#filter!;
     this.#envelope.clear();
     let least = points[0]!;
@@ -161,7 +208,15 @@ export class CameraClock {
     }
     filter.restart(least.x, least.y, FIRST_DEVIATION_MS / 2);
     this.#lastX = points.at(-1)!.x;
+    this.#rhythm.restart();
     this.version++;
     this.steps++;
   }
+}
+
+/** Mean distance from the beat, on its circle. */
+function meanOff(points: readonly Point[], periodMs: number): number {
+  const first = points[0]!.offMs;
+  const turns = points.map(({ offMs }) => wrap(offMs - first, periodMs));
+  return wrap(first + turns.reduce((a, b) => a + b, 0) / turns.length, periodMs);
 }

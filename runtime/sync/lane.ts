@@ -1,5 +1,7 @@
 import type { DropReason, RawFrame, StampSource } from '../../core/types.js';
 import { CameraClock } from './camera-clock.js';
+import { Delays } from './delays.js';
+import { Rhythm } from './rhythm.js';
 
 /** A frame that waits for its set. */
 export interface Held {
@@ -11,7 +13,6 @@ export interface Held {
 
 /** Most frames of one camera that wait; the pool has more slots than this. */
 const MOST_HELD = 40;
-const INTERVALS = 15;
 const RECENT_STAMPS = 32;
 /** A camera whose last frames all came too late for any set is not waited for. */
 const LATE_STREAK = 8;
@@ -27,9 +28,10 @@ export class Lane {
   readonly cameraId: string;
   readonly held: Held[] = [];
   readonly drops: Partial<Record<DropReason, number>> = {};
-  readonly #clock: CameraClock;
   readonly #leastDelayMs: number;
-  readonly #intervals: number[] = [];
+  readonly #rhythm = new Rhythm();
+  readonly #clock: CameraClock;
+  readonly #delays = new Delays();
   readonly #recentStamps: number[] = [];
   #lateStreak = 0;
   #lastStampMs = NaN;
@@ -40,21 +42,17 @@ export class Lane {
   left = 0;
   ended = false;
   disconnected = false;
-  /** Median interval between captures; 0 until known. */
-  periodMs = 0;
   /** Capture time of the newest frame, on the runtime's clock; later ones come after it. */
   lastCapturedMs = -Infinity;
   lastArrivedMs = -Infinity;
   /** Capture time of the frame that the last set took; Infinity where it took none. */
   servedMs = Infinity;
   stampSource: StampSource | undefined;
-  /** Where in the tick's period the camera captures, −½ to ½ period; NaN until known. */
-  phaseMs = NaN;
 
   constructor(cameraId: string, leastDelayMs: number) {
     this.cameraId = cameraId;
     this.#leastDelayMs = leastDelayMs;
-    this.#clock = new CameraClock(leastDelayMs);
+    this.#clock = new CameraClock(leastDelayMs, this.#rhythm);
   }
 
   get clock() {
@@ -69,6 +67,23 @@ export class Lane {
       driftPpm,
       uncertaintyMs: this.uncertaintyMs(this.#lastStampMs),
     };
+  }
+
+  /** Interval between captures; 0 until known. */
+  get periodMs(): number {
+    return this.#rhythm.periodMs;
+  }
+
+  /** The instant of the camera's beat nearest to `atMs`, on the runtime's clock; NaN until known. */
+  beatNear(atMs: number): number {
+    const beatMs = this.#mapped(this.#rhythm.beatMs);
+    const { periodMs } = this.#rhythm;
+    return periodMs > 0 ? beatMs + Math.round((atMs - beatMs) / periodMs) * periodMs : NaN;
+  }
+
+  /** How long after its beat a frame of this camera is worth waiting for; Infinity until known. */
+  get patienceMs(): number {
+    return this.#delays.patienceMs;
   }
 
   /** Times the camera's clock was found set. */
@@ -93,6 +108,14 @@ export class Lane {
     frame.close();
   }
 
+  /** Drops what waits and was captured before `endMs`. */
+  dropBefore(endMs: number, reason: (held: Held) => DropReason): void {
+    while (this.held.length > 0 && this.held[0]!.capturedMs < endMs) {
+      const held = this.held.shift()!;
+      this.drop(held.raw, reason(held));
+    }
+  }
+
   /** Takes a frame in, or drops it under a reason. Capture times before `closedMs` are late. */
   push(raw: RawFrame, closedMs: number, maxWaitMs: number): void {
     this.entered++;
@@ -104,7 +127,7 @@ export class Lane {
       this.drop(raw, reason);
       return;
     }
-    if (this.#lastStampMs < raw.stampMs) this.#learnPeriod(raw.stampMs - this.#lastStampMs);
+    if (!(raw.stampMs <= this.#lastStampMs)) this.#rhythm.push(raw.stampMs);
     this.#lastStampMs = raw.stampMs;
     this.#recentStamps.push(raw.stampMs);
     if (this.#recentStamps.length > RECENT_STAMPS) this.#recentStamps.shift();
@@ -112,6 +135,8 @@ export class Lane {
     const mapped = this.#map(raw);
     const capturedMs = before?.settled === true ? Math.max(mapped, before.capturedMs) : mapped;
     this.lastCapturedMs = capturedMs;
+    // Not since the capture: a frame that comes late because it was captured late is late too.
+    if (this.periodMs > 0) this.#delays.push(raw.arrivedAtMs - this.beatNear(capturedMs));
     this.#lateStreak = raw.arrivedAtMs - capturedMs > maxWaitMs ? this.#lateStreak + 1 : 0;
     if (capturedMs < closedMs) {
       // A set that took a frame of this camera lacks nothing: this one is merely one more.
@@ -132,7 +157,7 @@ export class Lane {
     if (!Number.isFinite(stampMs) || !Number.isFinite(arrivedAtMs)) return 'invalid-stamp';
     if (stampMs <= this.#lastStampMs && this.#recentStamps.includes(stampMs)) return 'duplicate';
     if (this.exact) return stampMs < this.#lastStampMs ? 'out-of-order' : undefined;
-    const observation = this.#clock.observe(stampMs, arrivedAtMs, this.periodMs);
+    const observation = this.#clock.observe(stampMs, arrivedAtMs);
     if (observation === 'doubtful') {
       const swapped = this.#lastStampMs - stampMs;
       return swapped > 0 && swapped < 250 ? 'out-of-order' : 'clock-step';
@@ -147,22 +172,17 @@ export class Lane {
   }
 
   #map(raw: RawFrame): number {
-    if (raw.stampSource === 'file' || raw.stampSource === 'rtp') return raw.stampMs;
-    if (raw.stampSource === 'arrival') return raw.stampMs - this.#leastDelayMs;
-    if (this.#clock.version !== this.#clockVersion) {
+    if (!this.exact && this.#clock.version !== this.#clockVersion) {
       this.#clockVersion = this.#clock.version;
       for (const held of this.held) {
         if (!held.settled) held.capturedMs = this.#clock.map(held.raw.stampMs);
       }
     }
-    return this.#clock.map(raw.stampMs);
+    return this.#mapped(raw.stampMs);
   }
 
-  #learnPeriod(intervalMs: number): void {
-    this.#intervals.push(intervalMs);
-    if (this.#intervals.length > INTERVALS) this.#intervals.shift();
-    if (this.#intervals.length < 2) return;
-    const sorted = [...this.#intervals].sort((a, b) => a - b);
-    this.periodMs = sorted[sorted.length >> 1]!;
+  #mapped(stampMs: number): number {
+    if (this.stampSource === 'arrival') return stampMs - this.#leastDelayMs;
+    return this.exact ? stampMs : this.#clock.map(stampMs);
   }
 }

@@ -38,6 +38,20 @@ export function rigOf({ count, rateHz, seed, freeRunning, events }: RigOptions):
 
 const MINUTE = 60_000;
 
+/** Cameras like those of {@link rigOf}, each of its own rate. */
+export function scenarioOf(options: {
+  readonly rates: readonly number[];
+  readonly freeRunning: boolean;
+  readonly seed: number;
+  readonly seconds: number;
+}): Scenario {
+  const { rates, freeRunning, seed, seconds } = options;
+  const count = rates.length;
+  const cameras = rates.map((rateHz, i) => rigOf({ count, rateHz, seed, freeRunning })[i]!);
+  const name = `${freeRunning ? 'free-running' : 'triggered'} ${rates.join(', ')} fps`;
+  return { name, cameras, durationMs: seconds * 1000, seed };
+}
+
 /** The benchmark's streams. */
 export function scenarios(seed: number): Scenario[] {
   const rig = (options: Partial<RigOptions>) =>

@@ -1,4 +1,4 @@
-import type { RawFrame } from '../../core/types.js';
+import type { RawFrame, StampSource } from '../../core/types.js';
 
 /** How long frames are under way: the least, plus a log-normal rest, and now and then a long stall. */
 interface SimulatedDelay {
@@ -54,6 +54,8 @@ export interface SimulatedFrame {
   readonly sequence: number;
   readonly trueMs: number;
   readonly stampMs: number;
+  /** `device` where nothing is said. */
+  readonly stampSource?: StampSource;
   readonly arrivedAtMs: number;
 }
 
@@ -157,7 +159,7 @@ export function rawFrameOf(frame: SimulatedFrame, onClose?: () => void): RawFram
     cameraId: frame.cameraId,
     sequence: frame.sequence,
     stampMs: frame.stampMs,
-    stampSource: 'device',
+    stampSource: frame.stampSource ?? 'device',
     arrivedAtMs: frame.arrivedAtMs,
     width: 1,
     height: 1,

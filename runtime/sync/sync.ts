@@ -27,15 +27,17 @@ const SILENT_PERIODS = 5;
 const SILENT_WAITS = 2;
 /** The next frame comes no sooner than this share of the period after the last. */
 const SOONEST = 0.75;
-const PHASE_SHARE = 0.2;
+/** Cameras whose rate differs from the sets' by more keep no phase: they slip through all of them. */
+const SAME_RATE = 0.02;
 /** `rateHz: auto`: cameras slower than this share of the fastest do not slow the others down. */
 const SLOWEST_SHARE = 0.19;
 
 /** What one camera has to offer for a tick. */
 type Offer =
-  | { readonly kind: 'frame'; readonly held: Held; readonly final: boolean }
+  /** `untilMs`: a nearer one may come until then; −Infinity where none can. */
+  | { readonly kind: 'frame'; readonly held: Held; readonly untilMs: number }
   | { readonly kind: 'none'; readonly reason: MissingReason }
-  | { readonly kind: 'waiting' };
+  | { readonly kind: 'waiting'; readonly untilMs: number };
 
 /**
  * Frames of all cameras in, frame sets out. Nothing is read from any clock: time is what arrivals
@@ -167,6 +169,10 @@ export class SyncStage {
       return false;
     }
     this.#ticker.start(captures, period ?? RHYTHM_UNKNOWN_MS);
+    // What was captured while the rhythm was learned can be too old for any set.
+    this.#ticker.skipBefore(this.#nowMs - this.#config.maxWaitMs);
+    this.#closedMs = this.#ticker.atMs - this.#ticker.periodMs / 2;
+    for (const lane of this.#lanes) lane.dropBefore(this.#closedMs, () => 'late');
     return true;
   }
 
@@ -194,11 +200,12 @@ export class SyncStage {
   /** What every camera has for the tick; undefined while one is worth waiting for. */
   #offers(): Offer[] | undefined {
     const offers = this.#lanes.map((lane) => this.#offer(lane));
-    const waiting = offers.some(
-      (offer) => offer.kind === 'waiting' || (offer.kind === 'frame' && !offer.final),
-    );
-    const deadlineMs = this.#ticker.atMs + this.#config.maxWaitMs;
-    if (!waiting || deadlineMs <= this.#nowMs) return offers;
+    let deadlineMs = -Infinity;
+    for (const offer of offers) {
+      if (offer.kind !== 'none') deadlineMs = Math.max(deadlineMs, offer.untilMs);
+    }
+    deadlineMs = Math.min(deadlineMs, this.#ticker.atMs + this.#config.maxWaitMs);
+    if (deadlineMs <= this.#nowMs) return offers;
     this.#nextDeadlineMs = deadlineMs;
     return undefined;
   }
@@ -206,7 +213,7 @@ export class SyncStage {
   #offer(lane: Lane): Offer {
     const { atMs, periodMs } = this.#ticker;
     const endMs = atMs + periodMs / 2;
-    const tolerance = Math.min(this.#config.toleranceMs, periodMs / 2);
+    const tolerance = this.#toleranceMs;
     let best: Held | undefined;
     let passed = false;
     for (const held of lane.held) {
@@ -222,7 +229,7 @@ export class SyncStage {
     if (best !== undefined && Math.abs(best.capturedMs - atMs) <= tolerance) {
       const distance = Math.abs(best.capturedMs - atMs);
       const final = passed || gone || best.capturedMs >= atMs || soonestMs - atMs >= distance;
-      return { kind: 'frame', held: best, final };
+      return { kind: 'frame', held: best, untilMs: final ? -Infinity : this.#dueMs(lane) };
     }
     if (passed || (soonestMs >= endMs && lane.periodMs > 0)) {
       const slow = lane.periodMs > 1.5 * periodMs;
@@ -233,7 +240,16 @@ export class SyncStage {
     if (lane.disconnected) return { kind: 'none', reason: 'disconnected' };
     if (lane.entered === 0) return { kind: 'none', reason: 'not-started' };
     if (lane.hopeless) return { kind: 'none', reason: 'late' };
-    return this.#silent(lane) ? { kind: 'none', reason: 'silent' } : { kind: 'waiting' };
+    if (this.#silent(lane)) return { kind: 'none', reason: 'silent' };
+    return { kind: 'waiting', untilMs: this.#dueMs(lane) };
+  }
+
+  /** When the lane's frame of this tick would have come, if it were coming. */
+  #dueMs(lane: Lane): number {
+    const { atMs, periodMs } = this.#ticker;
+    const latestMs = atMs + periodMs / 2;
+    const beatMs = lane.beatNear(atMs);
+    return (beatMs < latestMs ? beatMs : latestMs) + lane.patienceMs;
   }
 
   #silent(lane: Lane): boolean {
@@ -246,16 +262,21 @@ export class SyncStage {
 
   #close(offers: readonly Offer[]): FrameSet | undefined {
     const { atMs, periodMs } = this.#ticker;
+    const chosen = this.#choose(offers);
     const frames = new Map<string, Frame>();
     const missing = new Map<string, MissingReason>();
     for (const [i, lane] of this.#lanes.entries()) {
       const offer = offers[i]!;
-      lane.servedMs = offer.kind === 'frame' ? offer.held.capturedMs : Infinity;
-      if (offer.kind === 'frame') frames.set(lane.cameraId, this.#take(lane, offer.held));
+      const held = chosen.get(lane);
+      lane.servedMs = held?.capturedMs ?? Infinity;
+      if (held !== undefined) frames.set(lane.cameraId, this.#take(lane, held));
       else missing.set(lane.cameraId, offer.kind === 'none' ? offer.reason : 'late');
     }
     this.#closedMs = atMs + periodMs / 2;
-    for (const lane of this.#lanes) this.#dropBefore(lane, this.#closedMs);
+    const tolerance = this.#toleranceMs;
+    const reason = ({ capturedMs }: Held): DropReason =>
+      Math.abs(capturedMs - atMs) > tolerance ? 'out-of-tolerance' : 'superseded';
+    for (const lane of this.#lanes) lane.dropBefore(this.#closedMs, reason);
     this.#advance(frames.size === 0);
     if (frames.size === 0) return undefined;
     if (this.#config.policy === 'complete' && missing.size > 0) {
@@ -270,13 +291,43 @@ export class SyncStage {
     return frameSet(this.#index++, atMs, frames, missing);
   }
 
+  get #toleranceMs(): number {
+    return Math.min(this.#config.toleranceMs, this.#ticker.periodMs / 2);
+  }
+
+  /** Of cameras faster than the sets, the frame nearest to those of the cameras without a choice. */
+  #choose(offers: readonly Offer[]): Map<Lane, Held> {
+    const { atMs } = this.#ticker;
+    const chosen = new Map<Lane, Held>();
+    const several: [Lane, Held[]][] = [];
+    let sumMs = 0;
+    for (const [i, offer] of offers.entries()) {
+      if (offer.kind !== 'frame') continue;
+      const lane = this.#lanes[i]!;
+      const inReach = lane.held.filter(
+        ({ capturedMs }) => Math.abs(capturedMs - atMs) <= this.#toleranceMs,
+      );
+      if (inReach.length > 1) several.push([lane, inReach]);
+      else {
+        chosen.set(lane, offer.held);
+        sumMs += offer.held.capturedMs;
+      }
+    }
+    for (const [lane, inReach] of several) {
+      const centre = chosen.size === 0 ? atMs : sumMs / chosen.size;
+      const nearest = inReach.reduce((a, b) =>
+        Math.abs(b.capturedMs - centre) < Math.abs(a.capturedMs - centre) ? b : a,
+      );
+      chosen.set(lane, nearest);
+      sumMs += nearest.capturedMs;
+    }
+    return chosen;
+  }
+
   #take(lane: Lane, held: Held): Frame {
     lane.held.splice(lane.held.indexOf(held), 1);
     lane.left++;
     const { raw, capturedMs } = held;
-    const phase = wrap(capturedMs - this.#ticker.atMs, this.#ticker.periodMs);
-    const moved = Number.isNaN(lane.phaseMs) ? 0 : phase - lane.phaseMs;
-    lane.phaseMs = wrap(phase - (1 - PHASE_SHARE) * moved, this.#ticker.periodMs);
     return {
       cameraId: raw.cameraId,
       sequence: raw.sequence,
@@ -292,26 +343,14 @@ export class SyncStage {
     };
   }
 
-  #dropBefore(lane: Lane, endMs: number): void {
-    const { atMs, periodMs } = this.#ticker;
-    const tolerance = Math.min(this.#config.toleranceMs, periodMs / 2);
-    while (lane.held.length > 0 && lane.held[0]!.capturedMs < endMs) {
-      const { raw, capturedMs } = lane.held.shift()!;
-      const off = Math.abs(capturedMs - atMs) > tolerance;
-      lane.drop(raw, off ? 'out-of-tolerance' : 'superseded');
-    }
-  }
-
   #advance(empty: boolean): void {
-    const phases = this.#lanes
-      .filter((lane) => !Number.isNaN(lane.phaseMs) && !lane.ended && !this.#silent(lane))
-      .map(({ phaseMs }) => phaseMs);
-    const before = this.#ticker.atMs;
     const period = this.#periodMs() ?? this.#ticker.periodMs;
+    const { atMs } = this.#ticker;
+    const phases = this.#lanes
+      .filter((lane) => !lane.ended && !this.#silent(lane))
+      .filter((lane) => Math.abs(lane.periodMs - period) < SAME_RATE * period)
+      .map((lane) => wrap(lane.beatNear(atMs) - atMs, period));
     this.#ticker.advance(phases, period);
-    // Phases are relative to the ticks: what the ticks moved, they move back.
-    const moved = this.#ticker.atMs - before - period;
-    for (const lane of this.#lanes) lane.phaseMs = wrap(lane.phaseMs - moved, period);
     if (!empty) return;
     const earliest = Math.min(...this.#lanes.map(({ held }) => held[0]?.capturedMs ?? Infinity));
     if (earliest !== Infinity) this.#ticker.skipTo(earliest);

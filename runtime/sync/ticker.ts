@@ -1,8 +1,7 @@
 /** Share of the phase error that a tick corrects. */
 const SLEW = 0.15;
-/** The ticks jump to a wider gap between the cameras' phases only when it is wider by so much. */
-const WIDER = 1.25;
-const WIDER_MS = 2;
+/** The ticks jump to a wider gap when it is wider by this share of the period: a jump costs a set. */
+const WIDER = 0.04;
 
 /**
  * The instants of frame sets. Cameras that run free capture at phases of their own; ticks are placed
@@ -32,6 +31,12 @@ export class Ticker {
     this.atMs += periodMs + this.#correction(phases);
   }
 
+  /** Skips the sets of instants before `ms`. */
+  skipBefore(ms: number): void {
+    const periods = Math.ceil((ms - this.atMs) / this.periodMs);
+    if (periods > 0) this.atMs += periods * this.periodMs;
+  }
+
   /** Skips whole periods, so that the set being gathered is the one `capturedMs` falls into. */
   skipTo(capturedMs: number): void {
     const periods = Math.round((capturedMs - this.atMs) / this.periodMs);
@@ -44,7 +49,7 @@ export class Ticker {
     const gaps = gapsOf(phases, period);
     const current = gaps.find(({ from, width }) => wrapUp(period / 2 - from, period) <= width)!;
     const widest = gaps.reduce((a, b) => (b.width > a.width ? b : a));
-    if (widest.width > WIDER * current.width + WIDER_MS) {
+    if (widest.width > current.width + WIDER * period) {
       // Always forward: a longer period loses no camera, a shorter one would.
       return wrapUp(middle(widest) + period / 2, period);
     }
