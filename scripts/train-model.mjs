@@ -11,6 +11,7 @@ if (data === undefined || out === undefined) {
 const rendered = join(out, 'rendered');
 const pre = join(out, 'runs', 'pretrain');
 const fine = join(out, 'runs', 'finetune');
+const settled = join(out, 'runs', 'settle');
 const model = join(out, 'model');
 const recipe = (name) => ['--recipe', `training/recipes/${name}.json`];
 const pictures = [
@@ -21,10 +22,11 @@ const pictures = [
 ];
 
 const steps = [
-  ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '4800', '--subjects', '240', '--seed', '1', '--resume'],
+  ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '4800', '--subjects', '480', '--seed', '7', '--resume'],
   ['train', 'pretrain', '--data', rendered, '--out', pre, ...recipe('pretrain')],
   ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...recipe('finetune')],
-  ['export', '--run', fine, '--data', rendered, '--out', model],
+  ['train', 'finetune', '--data', rendered, '--out', settled, '--from', fine, ...pictures, '--lift', '4', ...recipe('settle')],
+  ['export', '--run', settled, '--data', rendered, '--out', model],
   ['quantise', '--model', model, '--data', rendered],
 ]; // prettier-ignore
 for (const step of steps) {
