@@ -9,6 +9,8 @@ export interface LogisticProblem {
   readonly weights: Float64Array;
   /** λ of λ/2 · |W|²; biases are free. */
   readonly penalty: number;
+  /** Largest derivative at which the search ends, 1e-6 where absent. */
+  readonly tolerance?: number | undefined;
 }
 
 /** labels × (width + 1): a label's weights, then its bias. */
@@ -22,8 +24,8 @@ const MOST_HALVINGS = 30;
 
 /**
  * Multinomial logistic regression: minimises Σ weight · −log softmax(W x + b)[label] + λ/2 |W|² by
- * L-BFGS (Nocedal & Wright 2006, algorithm 7.4) with backtracking, until no derivative is larger than
- * 1e-6. The loss is convex, so where it ends does not depend on where it starts.
+ * L-BFGS (Nocedal & Wright 2006, algorithm 7.4) with backtracking, until no derivative is larger
+ * than the tolerance. The loss is convex, so where it ends does not depend on where it starts.
  */
 export function fitLogistic(problem: LogisticProblem, start?: LogisticWeights): LogisticWeights {
   let at = start?.slice() ?? new Float64Array(problem.labels * (problem.width + 1));
@@ -31,7 +33,11 @@ export function fitLogistic(problem: LogisticProblem, start?: LogisticWeights): 
   let loss = evaluateLoss(problem, at, gradient);
   const steps: Float64Array[] = [];
   const changes: Float64Array[] = [];
-  for (let step = 0; step < MOST_STEPS && largest(gradient) > TOLERANCE; step++) {
+  for (
+    let step = 0;
+    step < MOST_STEPS && largest(gradient) > (problem.tolerance ?? TOLERANCE);
+    step++
+  ) {
     const direction = descend(gradient, steps, changes);
     const slope = dot(direction, gradient);
     let length = steps.length === 0 ? 1 / Math.max(1, Math.sqrt(dot(gradient, gradient))) : 1;

@@ -26,6 +26,8 @@ export interface ProbeOptions {
 
 /** From strong to weak: each fit starts from the one before. */
 const PENALTIES = [1000, 300, 100, 30, 10, 3, 1];
+/** Near enough to compare penalties; the fit that counts goes on to the end. */
+const ROUGH = 1e-4;
 const INNER_FOLDS = 3;
 const INNER_SEED = 1;
 
@@ -56,7 +58,7 @@ function choosePenalty(
     const fitting = new Fitting(inside, labels, balanced);
     const weights = weightsOf(held, labels, balanced);
     PENALTIES.forEach((penalty, p) => {
-      const probe = fitting.fit(penalty);
+      const probe = fitting.fit(penalty, ROUGH);
       held.forEach(({ vector, label }, i) => {
         losses[p]! -= weights[i]! * Math.log(Math.max(1e-12, probe.predict(vector)[label]!));
       });
@@ -88,9 +90,9 @@ class Fitting {
     this.#problem = { labels, width, inputs, labelOf, weights };
   }
 
-  fit(penalty: number): LinearProbe {
+  fit(penalty: number, tolerance?: number): LinearProbe {
     const { labels, width, labelOf } = this.#problem;
-    const problem = { ...this.#problem, penalty: penalty / labelOf.length };
+    const problem = { ...this.#problem, penalty: penalty / labelOf.length, tolerance };
     const weights = (this.#last = fitLogistic(problem, this.#last));
     const scores = new Float64Array(labels);
     return {
