@@ -20,6 +20,7 @@ export class EvaluationData {
   readonly #inference: LocalInference;
   readonly #labels: readonly string[];
   readonly #skipped: Skipped[] = [];
+  readonly #notes: string[] = [];
 
   constructor(inference: LocalInference, labels: readonly string[]) {
     this.#inference = inference;
@@ -31,12 +32,17 @@ export class EvaluationData {
     return this.#skipped;
   }
 
+  /** What whoever reads the results must know; complete after `open`. */
+  get notes(): readonly string[] {
+    return this.#notes;
+  }
+
   async open(options: DataOptions): Promise<EvaluatedGroup[]> {
     if (options.data !== undefined && (await isRendered(options.data))) {
       return this.#rendered(options.data, options.split);
     }
     const inference = this.#inference;
-    const { groups, skipped } = await readGroups(options, {
+    const { groups, skipped, notes } = await readGroups(options, {
       labels: this.#labels,
       finder: {
         find: async (frame) => (await inference.faces([frame], []))[0],
@@ -46,6 +52,7 @@ export class EvaluationData {
       turnsDeg: options.turn,
     });
     this.#skipped.push(...skipped);
+    this.#notes.push(...notes);
     if (groups.length > 0) return this.#embedded(groups);
     throw new ClmexError('invalid-argument', 'holds no picture with a label the model knows', {
       field: options.data === undefined ? '--manifest' : '--data',

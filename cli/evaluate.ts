@@ -11,12 +11,15 @@ import {
 } from '../training/index.js'; // prettier-ignore
 import { EvaluationData, type DataOptions } from './evaluate-data.js';
 import { printResult } from './output.js';
-import { angles, wholeNumber } from './synth-options.js';
+import { angles, counts, wholeNumber } from './synth-options.js';
 
 interface Options extends DataOptions {
   readonly model: string;
   readonly probe?: number;
   readonly protocol: FoldProtocol;
+  readonly shots?: number[];
+  readonly labelShares?: number[];
+  readonly draws: number;
   readonly prior?: string;
   readonly adapt?: 'statistics';
   readonly seed: number;
@@ -53,6 +56,17 @@ export function register(program: Command): void {
         .default('subject-disjoint'),
     )
     .option(
+      '--shots <n,…>',
+      'with --probe: also heads that see n labels a class: 5,10,20,50',
+      counts,
+    )
+    .option(
+      '--label-shares <percent,…>',
+      'with --probe: also heads that see part of the labels: 1,5,10,25,50,100',
+      counts,
+    )
+    .option('--draws <n>', 'of folds and labels for --shots and --label-shares', wholeNumber(1), 5)
+    .option(
       '--prior <json>',
       'file with the share of each label at the site: { "neutral": 0.6, … }',
     )
@@ -88,7 +102,9 @@ async function run(options: Options): Promise<void> {
     const data = new EvaluationData(inference, model.manifest.labels);
     const groups = await data.open(options);
     const result = await evaluateAs(model, groups, options);
-    printResult(options.json, { ...result, skipped: data.skipped }, () => describe(result));
+    printResult(options.json, { ...result, skipped: data.skipped, notes: data.notes }, () =>
+      describe(result),
+    );
   } finally {
     await inference.close();
   }
@@ -105,6 +121,13 @@ async function evaluateAs(
       folds: options.probe,
       protocol: options.protocol,
       seed: options.seed,
+      limits: { shots: options.shots, shares: options.labelShares, draws: options.draws },
+    });
+  }
+  if (options.shots ?? options.labelShares) {
+    throw new ClmexError('invalid-argument', 'says how many labels a probe sees', {
+      field: options.shots ? '--shots' : '--label-shares',
+      allowed: 'together with --probe K',
     });
   }
   let used = model;

@@ -55,9 +55,9 @@ const PROGRESS_EVERY = 32;
 export async function readGroups(
   source: PictureSource,
   options: ReadOptions,
-): Promise<{ groups: ReadGroup[]; skipped: Skipped[] }> {
+): Promise<{ groups: ReadGroup[]; skipped: Skipped[]; notes: readonly string[] }> {
   if (source.data?.endsWith('.mcap') === true) {
-    return readRecordingGroups(source.data, options.labels);
+    return { ...(await readRecordingGroups(source.data, options.labels)), notes: [] };
   }
   const list = await listOf(source);
   const skipped: Skipped[] = [...list.skipped];
@@ -80,7 +80,7 @@ export async function readGroups(
       progress(`${done} of ${known.length} pictures`);
     }
   }
-  return { groups: read, skipped };
+  return { groups: read, skipped, notes: list.notes ?? [] };
 }
 
 function grouped(pictures: readonly LabelledPicture[]): Map<string, LabelledPicture[]> {

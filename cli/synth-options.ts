@@ -11,6 +11,13 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** Positive numbers up to a thousand with commas between, for commander. */
+export function counts(text: string): number[] {
+  const values = text.split(',').map(Number);
+  if (values.every((value) => value > 0 && value <= 1000)) return values;
+  throw new InvalidArgumentError('Allowed: positive numbers with commas between.');
+}
+
 /** Degrees with commas between, for commander. */
 export function angles(text: string): number[] {
   const values = text.split(',').map(Number);

@@ -22,7 +22,8 @@ export type Summary = Pick<Metrics, 'n' | 'accuracy' | 'balancedAccuracy' | 'ece
 export type Baseline = 'meanEmbedding' | 'meanLogProbability' | 'bestView' | 'meanSingleView';
 
 export interface ViewsRow extends Summary {
-  readonly baselines: Readonly<Record<Baseline, Summary>>;
+  /** Those that the way of scoring has. */
+  readonly baselines: Readonly<Partial<Record<Baseline, Summary>>>;
 }
 
 /** Every view alone, then groups by their number of views. */
@@ -190,7 +191,7 @@ function meanOf(views: readonly SeenView[]): Float32Array {
   return sum.map((value) => value / length);
 }
 
-function summary(labels: readonly string[], scored: readonly Scored[]): Summary {
+export function summary(labels: readonly string[], scored: readonly Scored[]): Summary {
   const { n, accuracy, balancedAccuracy, ece } = metricsOf(labels, scored);
   return { n, accuracy, balancedAccuracy, ece };
 }

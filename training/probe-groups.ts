@@ -1,41 +1,107 @@
-import { evaluateScores, type EvaluatedGroup, type Evaluation } from './evaluate.js';
-import { crossValidate, foldsOf, type FoldProtocol } from './probe.js';
+import { softmax } from '../encoder/fusion.js';
+import { Random } from '../encoder/random.js';
+import {
+  evaluateScores, summary,
+  type EvaluatedGroup, type EvaluatedView, type Evaluation, type ScoredView, type ViewsRow,
+} from './evaluate.js'; // prettier-ignore
+import { limitedLabels, type LabelTables, type Limits } from './limited-labels.js';
+import { jensenShannon } from './metrics.js';
+import { crossValidate, foldsOf, type FoldProtocol, type ProbeExample } from './probe.js';
 
 export interface ProbeGroupsOptions {
   readonly folds: number;
   readonly protocol: FoldProtocol;
   readonly seed: number;
+  /** Tables of heads that see few labels, beside the one that sees all. */
+  readonly limits?: Limits | undefined;
+}
+
+export interface ProbeEvaluation extends Evaluation, LabelTables {
+  readonly protocol: FoldProtocol;
+  readonly folds: number;
 }
 
 /**
  * How well a linear head reads the labels from frozen embeddings: every picture is named by a probe
- * that saw none of its fold. Pictures without a face count as wrong.
+ * that saw none of its fold, with balanced class weights. Pictures without a face count as wrong.
+ * Groups of several views are named by the mean of their views' log-probabilities.
  */
 export function probeGroups(
   labels: readonly string[],
   groups: readonly EvaluatedGroup[],
-  { folds, protocol, seed }: ProbeGroupsOptions,
-): Evaluation {
+  { folds, protocol, seed, limits }: ProbeGroupsOptions,
+): ProbeEvaluation {
   const views = groups.flatMap(({ personId, label, views: own }) =>
     own.map((view) => ({ personId, label, view })),
   );
-  const examples = views.flatMap(({ personId, label, view }) =>
+  const examples = views.flatMap(({ personId, label, view }): ProbeExample[] =>
     view.embedding ? [{ personId, label, vector: view.embedding }] : [],
   );
-  const fold = foldsOf(
-    examples.map(({ personId }) => personId),
-    folds,
-    seed,
-    protocol,
-  );
+  const people = examples.map(({ personId }) => personId);
+  const fold = foldsOf(people, folds, seed, protocol);
   const predicted = crossValidate(examples, fold, { labels: labels.length });
   let next = 0;
-  return evaluateScores(
-    labels,
-    views.map(({ label, view }) => ({
-      label,
-      view,
-      probabilities: view.embedding && predicted[next++],
-    })),
+  const scored = views.map(({ label, view }): ScoredView => {
+    const probabilities = view.embedding && predicted[next++];
+    return { label, view, probabilities };
+  });
+  const byView = new Map(scored.map((one) => [one.view, one.probabilities]));
+  const unseen = views.flatMap(({ label, view }) => (view.embedding ? [] : [label]));
+  const tables = limits && limitedLabels(labels, examples, unseen, { ...limits, folds, protocol, seed }); // prettier-ignore
+  return {
+    protocol,
+    folds,
+    ...evaluateScores(labels, scored),
+    byViews: byNumberOfViews(labels, groups, byView, seed),
+    viewDivergence: divergence(groups, byView),
+    ...tables,
+  };
+}
+
+type Scores = ReadonlyMap<EvaluatedView, readonly number[] | undefined>;
+
+function seenIn({ views }: EvaluatedGroup, scores: Scores): (readonly number[])[] {
+  return views.flatMap((view) => {
+    const probabilities = scores.get(view);
+    return probabilities ? [probabilities] : [];
+  });
+}
+
+function byNumberOfViews(
+  labels: readonly string[],
+  groups: readonly EvaluatedGroup[],
+  scores: Scores,
+  seed: number,
+): Record<string, ViewsRow> {
+  const random = new Random(seed);
+  const seen = groups.map((group) => ({
+    label: group.label,
+    views: random.shuffle(seenIn(group, scores)),
+  }));
+  const most = seen.reduce((largest, { views }) => Math.max(largest, views.length), 0);
+  return Object.fromEntries(
+    Array.from({ length: most }, (_, i) => i + 1).map((count) => {
+      const subsets = seen
+        .filter(({ views }) => views.length >= count)
+        .map(({ label, views }) => ({ label, views: views.slice(0, count) }));
+      const fused = subsets.map(({ label, views }) => ({ label, probabilities: meanLog(views) }));
+      const single = subsets.flatMap(({ label, views }) =>
+        views.map((probabilities) => ({ label, probabilities })),
+      );
+      const baselines = { meanSingleView: summary(labels, single) };
+      return [count, { ...summary(labels, fused), baselines }];
+    }),
   );
+}
+
+function meanLog(views: readonly (readonly number[])[]): number[] {
+  const sums = views[0]!.map((_, c) =>
+    views.reduce((sum, view) => sum + Math.log(Math.max(1e-12, view[c]!)), 0),
+  );
+  return softmax(sums.map((sum) => sum / views.length));
+}
+
+function divergence(groups: readonly EvaluatedGroup[], scores: Scores): number {
+  const all = groups.map((group) => seenIn(group, scores)).filter(({ length }) => length > 1);
+  return all.reduce((sum, views) => sum + jensenShannon(views), 0) / Math.max(1, all.length);
 }

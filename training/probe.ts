@@ -1,6 +1,7 @@
 import { ClmexError } from '../core/errors.js';
 import { softmax } from '../encoder/fusion.js';
 import { Random } from '../encoder/random.js';
+import { fitLogistic, logits, type LogisticProblem, type LogisticWeights } from './logistic.js';
 
 export interface ProbeExample {
   readonly personId: string;
@@ -10,73 +11,115 @@ export interface ProbeExample {
 
 /** Linear head: logits = W · standardised vector + b. */
 export interface LinearProbe {
+  /** Of the L2 penalty, over the number of examples. */
+  readonly penalty: number;
   predict(vector: Float32Array): number[];
 }
 
 export interface ProbeOptions {
   readonly labels: number;
-  /** L2 penalty of the weights, over the number of examples. */
+  /** L2 penalty of the weights, over the number of examples; chosen within the examples where absent. */
   readonly penalty?: number | undefined;
   /** Every label weighs the same, however rare. */
   readonly balanced?: boolean | undefined;
-  readonly steps?: number | undefined;
 }
 
+/** From strong to weak: each fit starts from the one before. */
+const PENALTIES = [1000, 300, 100, 30, 10, 3, 1];
+/** Near enough to compare penalties; the fit that counts goes on to the end. */
+const ROUGH = 1e-4;
+const INNER_FOLDS = 3;
+const INNER_SEED = 1;
+
 /**
- * Multinomial logistic regression by Nesterov's accelerated gradient on standardised features, full
- * batch: no randomness, the same answer each time.
+ * Multinomial logistic regression on standardised vectors, to convergence: no randomness, the same
+ * answer each time. The penalty is the one with the smallest log loss over folds of other people
+ * within the examples, each label weighing as in the fit.
  */
 export function fitLinearProbe(
   examples: readonly ProbeExample[],
-  { labels, penalty = 10, balanced = true, steps = 400 }: ProbeOptions,
+  { labels, penalty, balanced = true }: ProbeOptions,
 ): LinearProbe {
-  const width = examples[0]?.vector.length ?? 0;
-  const n = examples.length;
-  const standard = standardizer(examples.map(({ vector }) => vector));
-  const inputs = examples.map(({ vector }) => standard(vector));
+  const chosen = penalty ?? choosePenalty(examples, labels, balanced);
+  return new Fitting(examples, labels, balanced).fit(chosen);
+}
+
+function choosePenalty(
+  examples: readonly ProbeExample[],
+  labels: number,
+  balanced: boolean,
+): number {
+  const folds = innerFolds(examples);
+  const losses = PENALTIES.map(() => 0);
+  for (let fold = 0; fold < INNER_FOLDS; fold++) {
+    const inside = examples.filter((_, i) => folds[i] !== fold);
+    const held = examples.filter((_, i) => folds[i] === fold);
+    if (inside.length === 0 || held.length === 0) continue;
+    const fitting = new Fitting(inside, labels, balanced);
+    const weights = weightsOf(held, labels, balanced);
+    PENALTIES.forEach((penalty, p) => {
+      const probe = fitting.fit(penalty, ROUGH);
+      held.forEach(({ vector, label }, i) => {
+        losses[p]! -= weights[i]! * Math.log(Math.max(1e-12, probe.predict(vector)[label]!));
+      });
+    });
+  }
+  return PENALTIES[losses.indexOf(Math.min(...losses))]!;
+}
+
+/** By person; few examples of very few people are dealt out one by one. */
+function innerFolds(examples: readonly ProbeExample[]): number[] {
+  const people = examples.map(({ personId }) => personId);
+  const disjoint = new Set(people).size >= INNER_FOLDS;
+  return foldsOf(people, INNER_FOLDS, INNER_SEED, disjoint ? 'subject-disjoint' : 'leaky-random-images'); // prettier-ignore
+}
+
+/** One set of examples, fitted with one penalty after the other. */
+class Fitting {
+  readonly #problem: Omit<LogisticProblem, 'penalty'>;
+  readonly #standard: (vector: Float32Array) => Float64Array;
+  #last: LogisticWeights | undefined;
+
+  constructor(examples: readonly ProbeExample[], labels: number, balanced: boolean) {
+    const width = examples[0]?.vector.length ?? 0;
+    this.#standard = standardizer(examples.map(({ vector }) => vector));
+    const inputs = new Float64Array(examples.length * width);
+    examples.forEach(({ vector }, i) => inputs.set(this.#standard(vector), i * width));
+    const labelOf = examples.map(({ label }) => label);
+    const weights = weightsOf(examples, labels, balanced);
+    this.#problem = { labels, width, inputs, labelOf, weights };
+  }
+
+  fit(penalty: number, tolerance?: number): LinearProbe {
+    const { labels, width, labelOf } = this.#problem;
+    const problem = { ...this.#problem, penalty: penalty / labelOf.length, tolerance };
+    const weights = (this.#last = fitLogistic(problem, this.#last));
+    const scores = new Float64Array(labels);
+    return {
+      penalty,
+      predict: (vector) => {
+        logits(weights, this.#standard(vector), 0, width, scores);
+        return softmax([...scores]);
+      },
+    };
+  }
+}
+
+/** Of each example; they sum to 1. */
+function weightsOf(
+  examples: readonly ProbeExample[],
+  labels: number,
+  balanced: boolean,
+): Float64Array {
   const counts = new Array<number>(labels).fill(0);
   for (const { label } of examples) counts[label]!++;
   const occurring = counts.filter((count) => count > 0).length;
-  const weightOf = (label: number): number => (balanced ? n / (occurring * counts[label]!) : 1);
-  const stride = width + 1;
-  let weights = new Float64Array(labels * stride);
-  let ahead = weights.slice();
-  // The softmax's curvature is at most half the mean squared length of the inputs.
-  const rate = 1 / (0.5 * (width + 1) + penalty / n);
-  for (let step = 0; step < steps; step++) {
-    const gradient = new Float64Array(weights.length);
-    inputs.forEach((input, i) => {
-      const { label } = examples[i]!;
-      const probabilities = softmax(linear(ahead, input, labels));
-      const share = weightOf(label) / n;
-      for (let c = 0; c < labels; c++) {
-        const error = share * (probabilities[c]! - (c === label ? 1 : 0));
-        const at = c * stride;
-        for (let d = 0; d < width; d++) gradient[at + d]! += error * input[d]!;
-        gradient[at + width]! += error;
-      }
-    });
-    const next = ahead.map(
-      (value, i) =>
-        value - rate * (gradient[i]! + (i % stride === width ? 0 : (penalty / n) * value)),
-    );
-    const momentum = step / (step + 3);
-    ahead = next.map((value, i) => value + momentum * (value - weights[i]!));
-    weights = next;
-  }
-  return { predict: (vector) => softmax(linear(weights, standard(vector), labels)) };
+  return Float64Array.from(examples, ({ label }) =>
+    balanced ? 1 / (occurring * counts[label]!) : 1 / examples.length,
+  );
 }
 
-function linear(weights: Float64Array, input: Float32Array, labels: number): number[] {
-  const stride = input.length + 1;
-  return Array.from({ length: labels }, (_, c) => {
-    let sum = weights[c * stride + input.length]!;
-    for (let d = 0; d < input.length; d++) sum += weights[c * stride + d]! * input[d]!;
-    return sum;
-  });
-}
-
-function standardizer(vectors: readonly Float32Array[]): (vector: Float32Array) => Float32Array {
+function standardizer(vectors: readonly Float32Array[]): (vector: Float32Array) => Float64Array {
   const width = vectors[0]?.length ?? 0;
   const mean = new Float64Array(width);
   const square = new Float64Array(width);
@@ -87,7 +130,7 @@ function standardizer(vectors: readonly Float32Array[]): (vector: Float32Array) 
     });
   }
   const scale = mean.map((value, i) => 1 / Math.sqrt(Math.max(1e-12, square[i]! - value * value)));
-  return (vector) => vector.map((value, i) => (value - mean[i]!) * scale[i]!);
+  return (vector) => Float64Array.from(vector, (value, i) => (value - mean[i]!) * scale[i]!);
 }
 
 export type FoldProtocol = 'subject-disjoint' | 'leaky-random-images';

@@ -59,8 +59,8 @@ describe('evaluation', () => {
     expect(Object.keys(result.byViews)).toEqual(['1', '2', '3']);
     expect(result.byViews['2']).toMatchObject({ n: 2, accuracy: 1 });
     expect(result.byViews['3']!.n).toBe(1);
-    expect(result.byViews['3']!.baselines.bestView.accuracy).toBe(1);
-    expect(result.byViews['3']!.baselines.meanSingleView.accuracy).toBeCloseTo(2 / 3, 12);
+    expect(result.byViews['3']!.baselines.bestView!.accuracy).toBe(1);
+    expect(result.byViews['3']!.baselines.meanSingleView!.accuracy).toBeCloseTo(2 / 3, 12);
   });
 
   it('says how far the views of one moment disagree', () => {
@@ -83,6 +83,24 @@ describe('evaluation', () => {
     const probed = probeGroups(labels, people, { folds: 3, protocol: 'subject-disjoint', seed: 1 });
     expect(probed).toMatchObject({ n: 24, found: 12 });
     expect(probed.accuracy).toBe(0.5);
+    expect(probed.byViews['1']).toMatchObject({ n: 12, accuracy: 1 });
+  });
+
+  it('names groups of several views by all of them, and says what few labels would give', () => {
+    const turned = Array.from({ length: 16 }, (_, i): EvaluatedGroup => ({
+      personId: `p${i}`,
+      label: i % 2,
+      views: [at(i % 2 === 0 ? 60 + i : 120 - i), at(90 + (i % 5) - 2)],
+    }));
+    const limits = { shots: [2], shares: [50, 100], draws: 3 };
+    const probed = probeGroups(labels, turned, { folds: 4, protocol: 'subject-disjoint', seed: 1, limits }); // prettier-ignore
+    expect(probed).toMatchObject({ protocol: 'subject-disjoint', folds: 4 });
+    expect(probed.byViews['2']!.accuracy).toBe(1);
+    expect(probed.byViews['2']!.accuracy).toBeGreaterThan(probed.accuracy);
+    expect(Object.keys(probed.labelShares!)).toEqual(['50', '100']);
+    expect(probed.shots!['2']).toMatchObject({ draws: 3 });
+    expect(probed.labelShares!['100']!.accuracy.mean).toBeCloseTo(probed.accuracy, 1);
+    expect(probed.shots!['2']!.accuracy.deviation).toBeGreaterThanOrEqual(0);
   });
 
   it('moves a site’s embeddings to where the training’s lay', () => {

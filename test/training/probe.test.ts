@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { Random } from '../../encoder/random.js';
 import { bestTemperature } from '../../training/calibrate.js';
+import { fitLogistic, type LogisticProblem } from '../../training/logistic.js';
 import { crossValidate, fitLinearProbe, foldsOf, type ProbeExample } from '../../training/probe.js';
 import { argmax } from '../../training/metrics.js';
 
@@ -21,6 +22,71 @@ function examples(people: number, each: number, apart: number): ProbeExample[] {
   });
 }
 
+/** Log loss and penalty, written out plainly. */
+function lossOf(
+  { labels, width, inputs, labelOf, weights, penalty }: LogisticProblem,
+  at: Float64Array,
+): number {
+  let loss = 0;
+  labelOf.forEach((label, n) => {
+    const scores = Array.from({ length: labels }, (_, c) => {
+      let sum = at[c * (width + 1) + width]!;
+      for (let d = 0; d < width; d++) sum += at[c * (width + 1) + d]! * inputs[n * width + d]!;
+      return sum;
+    });
+    loss += weights[n]! * (Math.log(scores.reduce((sum, s) => sum + Math.exp(s), 0)) - scores[label]!);
+  });
+  at.forEach((value, i) => (loss += i % (width + 1) === width ? 0 : (penalty / 2) * value * value));
+  return loss;
+} // prettier-ignore
+
+/**
+ * Iteratively reweighted least squares for P(label 1): two rows of weights w and −w with penalty λ
+ * are one row 2w with λ / 2.
+ */
+function newton(all: readonly ProbeExample[], penalty: number): (vector: Float32Array) => number {
+  const width = all[0]!.vector.length;
+  const moments = Array.from({ length: width }, (_, d) => {
+    const mean = all.reduce((sum, { vector }) => sum + vector[d]!, 0) / all.length;
+    const square = all.reduce((sum, { vector }) => sum + vector[d]! ** 2, 0) / all.length;
+    return { mean, deviation: Math.sqrt(square - mean ** 2) };
+  });
+  const row = (vector: Float32Array): number[] => [
+    ...moments.map(({ mean, deviation }, d) => (vector[d]! - mean) / deviation),
+    1,
+  ];
+  let w = new Array<number>(width + 1).fill(0);
+  const probability = (x: readonly number[]): number =>
+    1 / (1 + Math.exp(-x.reduce((sum, value, i) => sum + value * w[i]!, 0)));
+  for (let round = 0; round < 30; round++) {
+    const gradient = w.map((value, i) => (i === width ? 0 : (penalty / 2) * value));
+    const hessian = w.map((_, i) => w.map((_, j) => (i === j && i < width ? penalty / 2 : 0)));
+    for (const { vector, label } of all) {
+      const x = row(vector);
+      const p = probability(x);
+      x.forEach((a, i) => {
+        gradient[i]! += (p - label) * a;
+        x.forEach((b, j) => (hessian[i]![j]! += p * (1 - p) * a * b));
+      });
+    }
+    const step = solve(hessian, gradient);
+    w = w.map((value, i) => value - step[i]!);
+  }
+  return (vector) => probability(row(vector));
+}
+
+/** Gauss's elimination. */
+function solve(matrix: number[][], right: number[]): number[] {
+  const rows = matrix.map((row, i) => [...row, right[i]!]);
+  rows.forEach((pivot, i) => {
+    for (const other of rows.filter((_, j) => j !== i)) {
+      const factor = other[i]! / pivot[i]!;
+      other.forEach((value, k) => (other[k] = value - factor * pivot[k]!));
+    }
+  });
+  return rows.map((row, i) => row.at(-1)! / row[i]!);
+}
+
 describe('a linear probe', () => {
   it('finds the plane between two labels', () => {
     const all = examples(10, 20, 2);
@@ -32,14 +98,43 @@ describe('a linear probe', () => {
     expect(odds[1]!).toBeGreaterThan(0.95);
   });
 
-  it('meets the optimum’s condition: gradient and penalty cancel', () => {
+  it('ends at the optimum that Newton’s method finds for two labels', () => {
     const all = examples(6, 10, 0.5);
-    const [a, b] = [
-      fitLinearProbe(all, { labels: 2, steps: 2000 }),
-      fitLinearProbe(all, { labels: 2, steps: 4000 }),
-    ];
-    for (const { vector } of all)
-      expect(a.predict(vector)[0]!).toBeCloseTo(b.predict(vector)[0]!, 4);
+    for (const penalty of [0.5, 10]) {
+      const probe = fitLinearProbe(all, { labels: 2, penalty, balanced: false });
+      const expected = newton(all, penalty);
+      for (const { vector } of all) {
+        expect(probe.predict(vector)[1]!).toBeCloseTo(expected(vector), 5);
+      }
+    }
+  });
+
+  it('has no slope left in any direction, for more labels than two', () => {
+    const random = new Random(8);
+    const [n, labels, width] = [60, 4, 5];
+    const problem = {
+      labels, width, penalty: 0.02,
+      inputs: Float64Array.from({ length: n * width }, () => random.normal()),
+      labelOf: Array.from({ length: n }, () => random.integer(labels)),
+      weights: new Float64Array(n).fill(1 / n),
+    }; // prettier-ignore
+    const best = fitLogistic(problem);
+    const elsewhere = fitLogistic(problem, best.map(() => random.normal())); // prettier-ignore
+    for (let i = 0; i < best.length; i++) {
+      const [up, down] = [best.slice(), best.slice()];
+      up[i]! += 1e-4;
+      down[i]! -= 1e-4;
+      expect((lossOf(problem, up) - lossOf(problem, down)) / 2e-4).toBeCloseTo(0, 5);
+      // Biases may all move together.
+      if (i % (width + 1) !== width) expect(elsewhere[i]!).toBeCloseTo(best[i]!, 3);
+    }
+  });
+
+  it('chooses a strong penalty where the vectors say nothing, a weak one where they say all', () => {
+    const penaltyAt = (apart: number): number =>
+      fitLinearProbe(examples(10, 20, apart), { labels: 2 }).penalty;
+    expect(penaltyAt(0)).toBeGreaterThanOrEqual(300);
+    expect(penaltyAt(4)).toBeLessThanOrEqual(30);
   });
 
   it('gives a rare label the same say where balanced', () => {

@@ -17,7 +17,12 @@ export interface LabelledPicture {
 export interface PictureList {
   readonly pictures: readonly LabelledPicture[];
   readonly skipped: readonly { readonly path: string; readonly reason: string }[];
+  /** What whoever reads the results must know. */
+  readonly notes?: readonly string[] | undefined;
 }
+
+const NO_SUBJECTS =
+  'the manifest has no subject column: every picture counts as a person of its own, so folds may share people';
 
 const PICTURE = /\.(jpe?g|png|webp|bmp|tiff?)$/i;
 
@@ -85,7 +90,7 @@ export async function readManifestCsv(file: string, root: string): Promise<Pictu
       },
     ];
   });
-  return { pictures, skipped: [] };
+  return { pictures, skipped: [], notes: header.includes('subject') ? [] : [NO_SUBJECTS] };
 }
 
 /** RFC 4180 quoting within one line. */
