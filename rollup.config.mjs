@@ -28,6 +28,7 @@ const library = {
     training: 'training/index.ts',
     cli: 'cli/main.ts',
     'inference-worker': 'runtime/inference/worker.ts',
+    'pictures-worker': 'runtime/camera/pictures-worker.ts',
   },
   output: {
     dir: 'dist',
