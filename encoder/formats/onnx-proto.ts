@@ -20,12 +20,7 @@ export interface OnnxNode {
 export class HalfArray extends Uint16Array {}
 
 export type OnnxData =
-  | Float32Array
-  | HalfArray
-  | Int8Array
-  | Uint8Array
-  | Int32Array
-  | BigInt64Array;
+  Float32Array | HalfArray | Int8Array | Uint8Array | Int32Array | BigInt64Array;
 
 export interface OnnxTensor {
   readonly name: string;

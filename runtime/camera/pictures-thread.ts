@@ -20,7 +20,11 @@ interface Waiting {
   readonly reject: (error: ClmexError) => void;
 }
 
-type Question = PicturesRequest extends infer R ? (R extends unknown ? Omit<R, 'id'> : never) : never;
+type Question = PicturesRequest extends infer R
+  ? R extends unknown
+    ? Omit<R, 'id'>
+    : never
+  : never;
 
 /**
  * Reads and decodes recordings in a thread: pixels are written to shared memory there, and the event

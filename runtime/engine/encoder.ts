@@ -66,8 +66,7 @@ function waysOf(
   { variants }: Model,
   { kind, precision = 'fp32', provider = 'cpu' }: EncoderOptions,
 ): Way[] {
-  const kinds: readonly EngineKind[] =
-    kind === 'auto' ? ['onnxruntime', 'tflite', 'tfjs'] : [kind];
+  const kinds: readonly EngineKind[] = kind === 'auto' ? ['onnxruntime', 'tflite', 'tfjs'] : [kind];
   const has = (each: EngineKind, one: Precision): boolean => {
     if (one === 'int8') return variants.has(int8FileOf(each, provider));
     // Processors compute in float32 what is float16: slower than float32 itself.
@@ -150,11 +149,7 @@ const reasonOf = (error: unknown): string =>
       : String(error);
 
 /** @param tried fastest first. */
-function explained(
-  loaded: LoadedEncoder,
-  tried: readonly Tried[],
-  where: string,
-): LoadedEncoder {
+function explained(loaded: LoadedEncoder, tried: readonly Tried[], where: string): LoadedEncoder {
   const times = tried.map(({ kind, precision, ms, failure }) =>
     `${kind} ${precision} ${ms === undefined ? (failure ?? '') : `${ms.toFixed(2)} ms`}`); // prettier-ignore
   return {
