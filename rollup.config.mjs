@@ -29,6 +29,7 @@ const library = {
     cli: 'cli/main.ts',
     'inference-worker': 'runtime/inference/worker.ts',
     'training-worker': 'training/parallel/worker.ts',
+    'pictures-worker': 'runtime/camera/pictures-worker.ts',
   },
   output: {
     dir: 'dist',

@@ -1,12 +1,15 @@
 import type { Command } from 'commander';
 import { writeOnnxInt8 } from '../encoder/formats/onnx-int8.js';
 import { loadModel, type Model } from '../encoder/index.js';
+import { buildNetwork, NETWORKS } from '../encoder/network.js';
 import { quantizeBest } from '../encoder/quantise/choose.js';
-import { createEngine, type Engine, type Session } from '../runtime/engine/engine.js';
+import { quantizeGraph } from '../encoder/quantise/quantise.js';
+import { createEngine, type Engine, type Tensor } from '../runtime/engine/engine.js';
 import { DEFAULT_MODEL } from '../runtime/index.js';
 import { collectCrops, type CroppedView } from './bench-crops.js';
-import { environment, lowerQuartile, rounded, SAMPLE_CONFIG } from './bench-environment.js';
-import { operationsOf, peakGraph, PEAK_OPERATIONS } from './bench-operations.js';
+import { environment, rounded, SAMPLE_CONFIG } from './bench-environment.js';
+import { Peak, speedOf } from './bench-speed.js';
+import { torchOf } from './bench-torch.js';
 import { compareEmbeddings, embedViews } from './embed-views.js';
 import { integer, printResult, progress } from './output.js';
 import { batchesOf, GraphRunner, inputsOf } from './quantise-model.js';
@@ -44,14 +47,17 @@ async function run(options: Options): Promise<void> {
   const { bytes, from } = await int8Of(model, engine, views);
   const float = await engine.load(model.graph, 'encoder fp32');
   const int8 = await engine.load(bytes, 'encoder int8');
-  const peak = await engine.load(writeOnnxInt8(peakGraph()), 'int8 matrix product');
+  const peak = await Peak.load(engine);
   try {
     progress('comparing …');
     const expected = await embedViews(model, float, views);
-    const near = compareEmbeddings(model, views, expected, await embedViews(model, int8, views));
-    const times = await time(model, views, { float, int8, peak }, options);
-    const operations = operationsOf(model.graph) * options.batch;
-    const peakGops = PEAK_OPERATIONS / times.peak / 1e6;
+    const got = await embedViews(model, int8, views);
+    const near = compareEmbeddings(model, views, expected, got);
+    const { size } = model.manifest.crop;
+    const crops = Array.from({ length: options.batch }, (_, i) => views[i % views.length]!.crop);
+    const input = { data: inputsOf(model, crops), shape: [options.batch, size, size, 1] };
+    const own = await speedOf(model.graph, { float, int8 }, peak, input, options.rounds);
+    const base = await speedOfBase(engine, peak, input, options.rounds);
     const report = {
       ...environment(),
       engine: engine.name,
@@ -60,18 +66,54 @@ async function run(options: Options): Promise<void> {
       batch: options.batch,
       crops: views.length,
       quantised: from,
-      fp32Ms: rounded(times.float),
-      int8Ms: rounded(times.int8),
-      int8MsPerView: rounded(times.int8 / options.batch),
-      int8OverFp32: rounded(times.float / times.int8),
+      ...own,
+      int8MsPerView: rounded(own.int8Ms / options.batch),
       ...near,
-      int8Gops: rounded(operations / times.int8 / 1e6),
-      int8PeakGops: rounded(peakGops),
-      shareOfInt8Peak: rounded(operations / times.int8 / 1e6 / peakGops),
+      ...(await againstTflite(model, views, got)),
+      base,
+      torch: await torchOf(model.graph, options),
     };
     printResult(options.json, report, () => textOf(report));
   } finally {
-    await Promise.all([float, int8, peak].map((session) => session.close()));
+    await Promise.all([float.close(), int8.close(), peak.close()]);
+  }
+}
+
+/** The base network with drawn weights: how fast it runs does not depend on what it has learned. */
+async function speedOfBase(engine: Engine, peak: Peak, input: Tensor, rounds: number) {
+  const graph = buildNetwork(NETWORKS.base, 1);
+  const runner = new GraphRunner(engine);
+  const options = { ranges: 'minmax', equalise: false, correctBiases: false } as const;
+  const quantized = await quantizeGraph(graph, [input.data], runner.run, options);
+  await runner.close();
+  const sessions = {
+    float: await engine.load(graph, 'base fp32'),
+    int8: await engine.load(writeOnnxInt8(quantized), 'base int8'),
+  };
+  try {
+    return await speedOf(graph, sessions, peak, input, Math.ceil(rounds / 4));
+  } finally {
+    await Promise.all([sessions.float.close(), sessions.int8.close()]);
+  }
+}
+
+/** TFLite int8 against ONNX int8 on the same crops; null where LiteRT.js is not installed. */
+async function againstTflite(
+  model: Model,
+  views: readonly CroppedView[],
+  onnx: readonly Float32Array[],
+) {
+  const bytes = model.variants.get('int8.tflite');
+  try {
+    const engine = await createEngine({ kind: 'tflite', threads: 1 });
+    const session = await engine.load(bytes ?? model.graph, 'int8.tflite');
+    const lite = await embedViews(model, session, views);
+    await session.close();
+    const { embeddingCosine, topLabelAgreement } = compareEmbeddings(model, views, onnx, lite);
+    return { tfliteCosine: embeddingCosine, tfliteTopLabelAgreement: topLabelAgreement };
+  } catch (error) {
+    progress(`TFLite left out: ${error instanceof Error ? error.message : String(error)}`);
+    return { tfliteCosine: null, tfliteTopLabelAgreement: null };
   }
 }
 
@@ -92,43 +134,11 @@ async function int8Of(model: Model, engine: Engine, views: readonly CroppedView[
   return { bytes: writeOnnxInt8(quantized), from: 'here, from every other face' };
 }
 
-interface Timed<T> {
-  readonly float: T;
-  readonly int8: T;
-  readonly peak: T;
-}
-
-/** Lower quartiles, the three turn by turn: what other programs add to a run is mostly left out. */
-async function time(
-  model: Model,
-  views: readonly CroppedView[],
-  sessions: Timed<Session>,
-  { batch, rounds }: Options,
-): Promise<Timed<number>> {
-  const { size } = model.manifest.crop;
-  const crops = Array.from({ length: batch }, (_, i) => views[i % views.length]!.crop);
-  const given = { data: inputsOf(model, crops), shape: [batch, size, size, 1] };
-  const feeds = { [model.graph.inputs[0]!.name]: given };
-  const { name, shape } = peakGraph().graph.inputs[0]!;
-  const rows = { [name]: { data: new Float32Array(shape[0]! * shape[1]!).fill(0.5), shape } };
-  const times = { float: [] as number[], int8: [] as number[], peak: [] as number[] };
-  for (let round = -5; round < rounds; round++) {
-    for (const kind of ['float', 'int8', 'peak'] as const) {
-      if (kind === 'peak' && round % 8 !== 0) continue;
-      const from = performance.now();
-      await sessions[kind].run(kind === 'peak' ? rows : feeds);
-      if (round >= 0) times[kind].push(performance.now() - from);
-    }
-  }
-  return {
-    float: lowerQuartile(times.float),
-    int8: lowerQuartile(times.int8),
-    peak: lowerQuartile(times.peak),
-  };
-}
-
 function textOf(report: Readonly<Record<string, unknown>>): string {
   return Object.entries(report)
-    .map(([name, value]) => `${name.padEnd(20)} ${String(value)}`)
+    .map(
+      ([name, value]) =>
+        `${name.padEnd(24)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+    )
     .join('\n');
 }

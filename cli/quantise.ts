@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { writeOnnxInt8 } from '../encoder/formats/onnx-int8.js';
+import { writeOnnxSymmetric } from '../encoder/formats/onnx-symmetric.js';
 import { writeTfliteInt8 } from '../encoder/formats/tflite-writer.js';
 import { addVariants, loadModel, type Model } from '../encoder/index.js';
 import { quantizeBest } from '../encoder/quantise/choose.js';
@@ -7,7 +8,9 @@ import { reportLayers, type LayerReport } from '../encoder/quantise/report.js';
 import { Random } from '../encoder/random.js';
 import { createEngine, type Engine } from '../runtime/engine/engine.js';
 import { DEFAULT_MODEL } from '../runtime/index.js';
-import { evaluate, openRendered, renderedGroups, type LabelledGroup } from '../training/index.js';
+import {
+  evaluate, fitTemperatures, openRendered, renderedGroups, type Evaluation, type LabelledGroup,
+} from '../training/index.js'; // prettier-ignore
 import { collectCrops } from './bench-crops.js';
 import { rounded, SAMPLE_CONFIG } from './bench-environment.js';
 import { compareEmbeddings, embedViews, type Nearness } from './embed-views.js';
@@ -26,6 +29,7 @@ interface Options {
 /** Files that are added to the package. */
 const INT8_ONNX = 'int8.onnx';
 const INT8_TFLITE = 'int8.tflite';
+const INT8_SYMMETRIC = 'int8-symmetric.onnx';
 
 /** `clmex quantise`: adds the encoder in int8 to a model package. */
 export function register(program: Command): void {
@@ -58,9 +62,10 @@ async function run(options: Options): Promise<void> {
     const files = {
       [INT8_ONNX]: writeOnnxInt8(chosen.quantized),
       [INT8_TFLITE]: writeTfliteInt8(chosen.quantized),
+      [INT8_SYMMETRIC]: writeOnnxSymmetric(chosen.quantized),
     };
     const layers = await reportLayers(chosen.quantized, inputsOf(model, held), runner.run);
-    const quality = await measure(model, engine, files[INT8_ONNX], faces.groups);
+    const quality = await measure(model, engine, files[INT8_ONNX], faces);
     const { best } = chosen;
     const table = { int8: { ...best, calibratedOn: calibrate.length, ...quality } };
     await addVariants(options.model, files, table);
@@ -77,6 +82,8 @@ interface Faces {
   readonly held: readonly Uint8Array[];
   /** Labelled groups nothing was calibrated on; none without a labelled set. */
   readonly groups: readonly LabelledGroup[];
+  /** Labelled groups that temperatures may be fitted to. */
+  readonly validation: readonly LabelledGroup[];
 }
 
 async function facesOf(
@@ -91,6 +98,7 @@ async function facesOf(
       calibrate: all.filter((_, i) => i % every !== 0),
       held: all.filter((_, i) => i % every === 0),
       groups: [],
+      validation: [],
     };
   }
   const rendered = await openRendered(data);
@@ -99,38 +107,55 @@ async function facesOf(
     .shuffle(rendered.indices('validation'))
     .slice(0, crops + held)
     .flatMap((index) => set.read(index).views.map(({ crop }) => crop));
+  const read = (split: 'validation' | 'test'): LabelledGroup[] =>
+    rendered.indices(split).map((index) => set.read(index));
   const shuffled = new Random(2).shuffle(views);
   return {
     calibrate: shuffled.slice(held, held + crops),
     held: shuffled.slice(0, held),
-    groups: rendered.indices('test').map((index) => set.read(index)),
+    groups: read('test'),
+    validation: read('validation'),
   };
 }
 
 interface Quality extends Nearness {
   readonly accuracyFp32: number;
   readonly accuracyInt8: number;
+  /** Expected calibration error of a single view, with the package's own temperatures. */
+  readonly eceFp32: number;
+  readonly eceInt8: number;
+  /** Fitted again to int8 embeddings of the validation people, and what that makes of the error. */
+  readonly temperaturesInt8: readonly number[];
+  readonly eceInt8Refitted: number;
   readonly views: number;
 }
 
-/** Float against int8 on labelled people: nearness of embeddings, and what it does to accuracy. */
+/** Float against int8 on labelled people: nearness of embeddings, what it does to what is made of them. */
 async function measure(
   model: Model,
   engine: Engine,
   bytes: Uint8Array,
-  groups: readonly LabelledGroup[],
+  { groups, validation }: Faces,
 ): Promise<Quality | undefined> {
   if (groups.length === 0) return undefined;
   progress('measuring …');
-  const views = groups.flatMap(({ views }) => views);
   const [float, int8] = [await engine.load(model.graph, 'fp32'), await engine.load(bytes, 'int8')];
   try {
+    const views = groups.flatMap((group) => group.views);
     const expected = await embedViews(model, float, views);
     const got = await embedViews(model, int8, views);
+    const [before, after] = [expected, got].map((all) => evaluate(model, embedded(groups, all))) as [Evaluation, Evaluation]; // prettier-ignore
+    const held = embedded(validation, await embedViews(model, int8, validation.flatMap((group) => group.views))); // prettier-ignore
+    const temperatures = fitTemperatures(held, model.head, model.manifest.temperatures.length);
+    const refitted = { ...model, manifest: { ...model.manifest, temperatures } };
     return {
       ...compareEmbeddings(model, views, expected, got),
-      accuracyFp32: accuracyOf(model, groups, expected),
-      accuracyInt8: accuracyOf(model, groups, got),
+      accuracyFp32: rounded(before.accuracy),
+      accuracyInt8: rounded(after.accuracy),
+      eceFp32: rounded(before.ece),
+      eceInt8: rounded(after.ece),
+      temperaturesInt8: temperatures.map(rounded),
+      eceInt8Refitted: rounded(evaluate(refitted, embedded(groups, got)).ece),
       views: views.length,
     };
   } finally {
@@ -139,17 +164,13 @@ async function measure(
   }
 }
 
-function accuracyOf(
-  model: Model,
-  groups: readonly LabelledGroup[],
-  embeddings: readonly Float32Array[],
-): number {
+/** @param embeddings one a view, in the groups' order. */
+function embedded(groups: readonly LabelledGroup[], embeddings: readonly Float32Array[]) {
   let next = 0;
-  const embedded = groups.map((group) => ({
+  return groups.map((group) => ({
     ...group,
     views: group.views.map((view) => ({ ...view, embedding: embeddings[next++]! })),
   }));
-  return rounded(evaluate(model, embedded).accuracy);
 }
 
 function textOf(layers: readonly LayerReport[], result: object): string {

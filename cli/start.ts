@@ -12,7 +12,9 @@ interface Options {
 export function register(program: Command): void {
   program
     .command('start')
-    .description('Run the cameras of a configuration and stream scores; SIGHUP reads the model again.')
+    .description(
+      'Run the cameras of a configuration and stream scores; SIGHUP reads the model again.',
+    )
     .requiredOption('--config <file>', 'configuration (JSON)')
     .option(
       '--port <n>',

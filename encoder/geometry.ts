@@ -137,7 +137,7 @@ function mirrorOf(at: number): number {
  * One face's part of the embedding: dense, ReLU, dense, length `√share`.
  * @param landmarks N × 3 of the 468- or 478-point mesh.
  */
-export function embedGeometry(geometry: Geometry, landmarks: Float32Array): Float32Array {
+function embedGeometry(geometry: Geometry, landmarks: Float32Array): Float32Array {
   const { reference, mean, deviation, hidden, project, share } = geometry;
   const features = new Float32Array(GEOMETRY_FEATURES);
   describeGeometry(landmarks, reference.data, features);

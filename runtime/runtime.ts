@@ -5,7 +5,7 @@ import { ClmexError } from '../core/errors.js';
 import type { Clock, ExpressionScores, FrameSet } from '../core/types.js';
 import type { RigCalibration } from '../calibration/index.js';
 import type { Model } from '../encoder/index.js';
-import { openCamera, Timeline, type Camera } from './camera/index.js';
+import { openCamera, PicturesThread, Timeline, type Camera } from './camera/index.js';
 import { systemClock } from './clock.js';
 import type { Config } from './config.js';
 import { Health } from './health.js';
@@ -20,6 +20,8 @@ import { StreamServer, type StreamServerOptions } from './stream/server.js';
 import type { SubjectChange } from './views/views.js';
 
 const STATUS_EVERY_MS = 1000;
+// Beside the chunks, as the inference worker.
+const PICTURES_WORKER = new URL('../pictures-worker.js', import.meta.url);
 const DASHBOARD = fileURLToPath(new URL('../dashboard', import.meta.url));
 
 export interface RuntimeEvents {
@@ -39,6 +41,7 @@ export class Runtime {
   readonly #health: Health;
   readonly #previews: Previews | undefined;
   readonly #cameras: readonly Camera[];
+  readonly #pictures: PicturesThread;
   readonly #listeners: { [K in keyof RuntimeEvents]: Set<RuntimeEvents[K]> } = {
     scores: new Set(),
     subject: new Set(),
@@ -53,7 +56,7 @@ export class Runtime {
 
   private constructor(
     config: Config,
-    { clock, cameras, model, inference, stream, calibration }: RuntimeParts,
+    { clock, cameras, pictures, model, inference, stream, calibration }: RuntimeParts,
   ) {
     this.#config = config;
     this.#clock = clock;
@@ -68,6 +71,7 @@ export class Runtime {
     this.#health = new Health(cameraIds, () => inference.info.engine, this.#clock.nowMs());
     this.#previews = config.privacy.previews ? new Previews(config.privacy) : undefined;
     this.#cameras = cameras;
+    this.#pictures = pictures;
     this.#timer = setInterval(() => {
       this.#publishChanges(this.#pipeline.expire(this.#clock.nowMs()));
       this.#publishStatus();
@@ -86,12 +90,13 @@ export class Runtime {
       const clock = systemClock;
       const calibration = await rigOf(config);
       const cameras: Camera[] = [];
-      const context = { clock, timeline: new Timeline(clock) };
+      const pictures = keep(new PicturesThread(PICTURES_WORKER));
+      const context = { clock, timeline: new Timeline(clock), pictures };
       for (const camera of config.cameras) cameras.push(keep(await openCamera(camera, context)));
       const model = await configuredModel(config);
       const stream = keep(await StreamServer.listen(streamOptions(config, model)));
       const inference = keep(await startInference(config, calibration));
-      return new Runtime(config, { clock, cameras, model, inference, stream, calibration });
+      return new Runtime(config, { clock, cameras, pictures, model, inference, stream, calibration }); // prettier-ignore
     } catch (error) {
       await Promise.all(opened.map((part) => part.close()));
       throw error;
@@ -154,6 +159,7 @@ export class Runtime {
     clearInterval(this.#timer);
     await Promise.all(this.#cameras.map((camera) => camera.close()));
     await this.finished.catch(() => undefined);
+    await this.#pictures.close();
     await this.#inference.close();
     await this.#stream.close();
   }
@@ -210,6 +216,7 @@ export class Runtime {
 interface RuntimeParts {
   readonly clock: Clock;
   readonly cameras: readonly Camera[];
+  readonly pictures: PicturesThread;
   readonly model: Model;
   readonly inference: Inference;
   readonly stream: StreamServer;

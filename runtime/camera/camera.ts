@@ -1,4 +1,5 @@
 import type { Clock, DropReason, RawFrame } from '../../core/types.js';
+import type { PicturesThread } from './pictures-thread.js';
 import type { FramePool } from './pool.js';
 import type { Timeline } from './timeline.js';
 
@@ -40,6 +41,8 @@ export interface CameraContext {
   readonly timeline: Timeline;
   /** Overrides the source's `realtime`; offline runs say false. */
   readonly realtime?: boolean | undefined;
+  /** Decodes recordings in a thread; where left out, they are decoded in this one. */
+  readonly pictures?: Pick<PicturesThread, 'open'> | undefined;
   /** Called on every change of state. */
   readonly onStatus?: ((status: CameraStatus) => void) | undefined;
 }

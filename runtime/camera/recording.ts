@@ -1,12 +1,12 @@
-import sharp from 'sharp';
 import { ClmexError } from '../../core/errors.js';
 import type { RawFrame } from '../../core/types.js';
-import {
-  readRecording, summarizeRecording, type RecordedFrame, type RecordingSummary,
-} from '../recording/index.js'; // prettier-ignore
+import { summarizeRecording, type RecordingSummary } from '../recording/index.js';
 import type { CameraContext, FrameSource, SourceLife } from './camera.js';
 import type { CameraConfig, SourceOf } from './config.js';
 import { frameOf } from './frame.js';
+import {
+  LocalPictures, type RecordedPicture, type RecordedPictures,
+} from './recorded-pictures.js'; // prettier-ignore
 import { sleepUntil } from './timeline.js';
 
 /**
@@ -42,10 +42,14 @@ async function summarize(path: string, field: string): Promise<RecordingSummary>
   try {
     return await summarizeRecording(path);
   } catch (error) {
-    if (!(error instanceof ClmexError)) throw error;
-    throw new ClmexError(error.code, error.message, { field, cause: error });
+    throw named(error, field);
   }
 }
+
+const named = (error: unknown, field: string): unknown =>
+  error instanceof ClmexError
+    ? new ClmexError(error.code, error.message, { field, cause: error })
+    : error;
 
 class RecordedCamera implements FrameSource {
   constructor(
@@ -61,52 +65,59 @@ class RecordedCamera implements FrameSource {
     const offsetMs = realtime ? timeline.offsetMs(this.about.startMs) : 0;
     const spanMs = timeline.spanMs(this.about.spanMs);
     for (let round = 0; ; round++) {
-      for await (const recorded of this.#round(life)) {
-        const arrivedAtMs = recorded.arrivedAtMs + offsetMs + round * spanMs;
-        if (realtime) await sleepUntil(clock, arrivedAtMs, life.signal);
-        const frame = await this.#decode(recorded, life);
-        if (frame === undefined) return;
-        yield { ...frame, stampMs: recorded.stampMs + offsetMs + round * spanMs, arrivedAtMs };
+      const pictures = await this.#open();
+      try {
+        for (;;) {
+          const recorded = await this.#next(pictures, life);
+          if (recorded === undefined || life.signal.aborted) break;
+          const arrivedAtMs = recorded.arrivedAtMs + offsetMs + round * spanMs;
+          if (realtime) await sleepUntil(clock, arrivedAtMs, life.signal);
+          const frame = await this.#decode(pictures, recorded, life);
+          if (frame === undefined) return;
+          yield { ...frame, stampMs: recorded.stampMs + offsetMs + round * spanMs, arrivedAtMs };
+        }
+      } catch (error) {
+        throw named(error, `cameras.${this.camera.id}.source.path`);
+      } finally {
+        await pictures.close();
       }
       if (!realtime || !this.source.loop || life.signal.aborted) return;
     }
   }
 
-  async *#round(life: SourceLife): AsyncGenerator<RecordedFrame, void, void> {
-    for await (const entry of readRecording(this.source.path, this.about)) {
-      if (life.signal.aborted) return;
-      if (entry.kind === 'frame') yield entry.frame;
-      if (entry.kind === 'truncated') life.note(`the recording is cut off at byte ${entry.atByte}`);
-    }
+  async #open(): Promise<RecordedPictures> {
+    const of = {
+      path: this.source.path,
+      cameraId: this.about.cameraId,
+      turns: this.camera.rotate,
+    };
+    return (await this.context.pictures?.open(of)) ?? new LocalPictures(of);
+  }
+
+  async #next(pictures: RecordedPictures, life: SourceLife): Promise<RecordedPicture | undefined> {
+    const next = await pictures.next();
+    if (next === undefined || !('truncatedAtByte' in next)) return next;
+    life.note(`the recording is cut off at byte ${next.truncatedAtByte}`);
+    return undefined;
   }
 
   /** Undefined when aborted. */
-  async #decode(recorded: RecordedFrame, life: SourceLife): Promise<RawFrame | undefined> {
-    const { stampMs, stampSource, arrivedAtMs } = recorded;
-    const { data, info } = await this.#pixels(recorded);
-    const slot = await life.pool.take(info.width * info.height * 3, life.signal);
+  async #decode(
+    pictures: RecordedPictures,
+    { stampMs, stampSource, arrivedAtMs, width, height }: RecordedPicture,
+    life: SourceLife,
+  ): Promise<RawFrame | undefined> {
+    const slot = await life.pool.take(width * height * 3, life.signal);
     if (slot === undefined) return undefined;
-    slot.pixels.set(data);
+    try {
+      await pictures.decode(slot.pixels);
+    } catch (error) {
+      slot.release();
+      throw error;
+    }
     return frameOf(slot, {
       cameraId: this.camera.id, sequence: life.nextSequence(), stampMs, stampSource, arrivedAtMs,
-      width: info.width, height: info.height,
+      width, height,
     }); // prettier-ignore
-  }
-
-  async #pixels({ jpeg, sequence, cameraId }: RecordedFrame) {
-    try {
-      const upright = sharp(jpeg, { failOn: 'none' }).rotate(this.camera.rotate * 90);
-      return await upright
-        .toColourspace('srgb')
-        .removeAlpha()
-        .raw()
-        .toBuffer({ resolveWithObject: true });
-    } catch (cause) {
-      throw new ClmexError(
-        'invalid-file',
-        `frame ${sequence} of camera '${cameraId}' is not a picture`,
-        { field: `cameras.${this.camera.id}.source.path`, value: this.source.path, cause },
-      );
-    }
   }
 }

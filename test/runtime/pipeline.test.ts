@@ -115,6 +115,34 @@ describe('the pipeline', () => {
     expect(frames.open).toBe(0);
   });
 
+  it('goes over to another model between two sets, with a score for every one', async () => {
+    const clock = new VirtualClock();
+    const frames = new Frames();
+    const pipeline = pipelineOf(new ScriptedInference(), clock);
+    const dimmed = {
+      ...model,
+      fuse: (embeddings: readonly Float32Array[]) => ({
+        probabilities: [0.9, 0.1],
+        weights: embeddings.map(() => 1 / embeddings.length),
+      }),
+    } as unknown as Model;
+    const tops: string[] = [];
+    for (let i = 0; i < 20; i++) {
+      clock.advanceTo(1000 + i * PERIOD_MS);
+      const sets = cameraIds.flatMap((id) => pipeline.push(frames.at(id, clock.nowMs(), 204)));
+      const results = sets.map((set) => pipeline.process(set));
+      if (i === 10) void pipeline.swap(dimmed);
+      for (const { scores } of await Promise.all(results)) tops.push(...scores.map(({ top }) => top)); // prettier-ignore
+    }
+    const swapped = tops.indexOf('dark');
+    expect(swapped).toBeGreaterThan(3);
+    expect(tops.slice(swapped).every((top) => top === 'dark')).toBe(true);
+    expect(tops.slice(0, swapped).every((top) => top === 'bright')).toBe(true);
+    expect(tops.length).toBeGreaterThan(13);
+    for (const set of pipeline.close().sets) set.close();
+    expect(frames.open).toBe(0);
+  });
+
   it('gives frames back even where a network breaks', async () => {
     const clock = new VirtualClock();
     const frames = new Frames();

@@ -12,11 +12,11 @@ const SIDE = /^(?:(l|left|r|right)_?(30|60)|(30|60)_?(l|left|r|right))(?:_(.+))?
 
 /**
  * The Dartmouth Database of Children's Faces (Dalrymple, Gomez & Duchaine 2013, PLoS ONE 8(11):
- * e79131): 80 children, eight expressions, five angles (0°, 30° and 60° to either side), two lights.
+ * e79131): 80 children, eight expressions, five angles, two lights.
  * Its owners send it on request and publish no list of names. What is known of them is one name that
  * a study quotes, `S27_9yoM_Neutral_front_1040.JPG`: number of the child, age and sex, expression,
- * angle, running number. The words of the other expressions are those of the article; the other
- * angles are read as a side and 30 or 60 in either order. An angle in other words leaves the yaw open,
+ * angle, running number. The other words are assumed: expressions by their usual English names,
+ * angles as a side and 30 or 60 in either order. What does not fit is listed as skipped. An angle in other words leaves the yaw open,
  * and every further word (the light) tells groups apart. 'content', a smile with closed lips, is no
  * label of ours and stays a label of its own.
  */

@@ -1,0 +1,77 @@
+import sharp from 'sharp';
+import { ClmexError } from '../../core/errors.js';
+import { readRecording, type RecordedFrame } from '../recording/index.js';
+
+/** Where pictures of one camera are read from. */
+export interface PicturesOf {
+  readonly path: string;
+  readonly cameraId: string;
+  /** Quarter turns clockwise that bring the picture upright. */
+  readonly turns: number;
+}
+
+/** A frame whose pixels wait; size as it will be, upright. */
+export interface RecordedPicture extends Omit<RecordedFrame, 'jpeg'> {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The pictures of one camera of a recording, from the first to the last. Calls may not overlap. */
+export interface RecordedPictures {
+  /** The next frame, or where the file is cut off; undefined at its end. */
+  next(): Promise<RecordedPicture | { readonly truncatedAtByte: number } | undefined>;
+  /** Pixels of the frame that `next` gave last, RGB24. @throws ClmexError `invalid-file` */
+  decode(pixels: Uint8Array): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Decodes where it is called; {@link ./pictures-thread} does it in a thread of its own. */
+export class LocalPictures implements RecordedPictures {
+  readonly #of: PicturesOf;
+  readonly #entries: ReturnType<typeof readRecording>;
+  #frame: RecordedFrame | undefined;
+
+  constructor(of: PicturesOf) {
+    this.#of = of;
+    this.#entries = readRecording(of.path, { cameraId: of.cameraId });
+  }
+
+  async next(): ReturnType<RecordedPictures['next']> {
+    for (;;) {
+      const { value: entry } = await this.#entries.next();
+      if (entry === undefined) return undefined;
+      if (entry.kind === 'truncated') return { truncatedAtByte: entry.atByte };
+      if (entry.kind !== 'frame') continue;
+      this.#frame = entry.frame;
+      const { jpeg, ...about } = entry.frame;
+      const { width, height } = await this.#wrong(sharp(jpeg).metadata());
+      const lying = this.#of.turns % 2 !== 0;
+      return { ...about, width: lying ? height : width, height: lying ? width : height };
+    }
+  }
+
+  async decode(pixels: Uint8Array): Promise<void> {
+    const picture = sharp(this.#frame!.jpeg, { failOn: 'none' });
+    if (this.#of.turns > 0) picture.rotate(this.#of.turns * 90);
+    const data = await this.#wrong(picture.toColourspace('srgb').removeAlpha().raw().toBuffer());
+    if (data.length !== pixels.length) throw this.#notPicture();
+    pixels.set(data);
+  }
+
+  async close(): Promise<void> {
+    await this.#entries.return();
+  }
+
+  async #wrong<T>(work: Promise<T>): Promise<T> {
+    try {
+      return await work;
+    } catch (cause) {
+      throw this.#notPicture(cause);
+    }
+  }
+
+  #notPicture(cause?: unknown): ClmexError {
+    const { sequence, cameraId } = this.#frame!;
+    return new ClmexError('invalid-file', `frame ${sequence} of camera '${cameraId}' is not a picture`, { cause }); // prettier-ignore
+  }
+}
