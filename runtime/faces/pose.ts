@@ -166,6 +166,31 @@ function turnTo(ray: Vec3): Mat3 {
   return [1 - y * y * k, x * y * k, y, x * y * k, 1 - x * x * k, -x, -y, x, ray[2]];
 }
 
+/** The rotation that takes the optical axis' line of sight back from the ray to a place. */
+export function towardsRay(place: Vec3): Mat3 {
+  return transpose(turnTo(normalize(place)));
+}
+
+/** The rotation that lays `known` nearest to `seen` at the basis' points (both N × 3, any scale). */
+export function rotationOnto(
+  seen: ArrayLike<number>,
+  known: ArrayLike<number>,
+  basis: FaceGeometry['basis'],
+): Mat3 {
+  const at = (points: ArrayLike<number>, i: number): Vec3 => [points[3 * i]!, points[3 * i + 1]!, points[3 * i + 2]!]; // prettier-ignore
+  const total = basis.reduce((sum, { weight }) => sum + weight, 0);
+  const mean = (points: ArrayLike<number>): Vec3 =>
+    basis.reduce<Vec3>((sum, { index, weight }) => add(sum, scale(at(points, index), weight / total)), [0, 0, 0]); // prettier-ignore
+  const [centre, origin] = [mean(seen), mean(known)];
+  const correlation = new Float64Array(9);
+  for (const { index, weight } of basis) {
+    const [p, q] = [subtract(at(seen, index), centre), subtract(at(known, index), origin)];
+    for (let r = 0; r < 3; r++)
+      for (let c = 0; c < 3; c++) correlation[r * 3 + c]! += weight * p[r as 0] * q[c as 0];
+  }
+  return bestRotation(correlation);
+}
+
 /**
  * The rotation R that maximises trace(Rᵀ C): the eigenvector of Horn's 4 × 4 matrix with the largest
  * eigenvalue, by Jacobi rotations.
