@@ -130,12 +130,7 @@ function* axesOf(
   for (const [id, sum] of sums) yield [id, rotationOnto(sum, points, basis)];
 }
 
-function lookAt(
-  person: Person,
-  axes: Mat3,
-  camera: CameraCalibration,
-  left: Set<StillFace>,
-): Look {
+function lookAt(person: Person, axes: Mat3, camera: CameraCalibration, left: Set<StillFace>): Look {
   const head = person.head.rotation as unknown as Mat3;
   const place = toCamera(camera, person.head.position);
   const rotation = multiply(multiply(camera.rotation, head), axes);

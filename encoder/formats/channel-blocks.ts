@@ -50,7 +50,7 @@ function tensorsToWiden(
     graph.layers.filter((layer) => fits(layer) && shapes.get(layer.name)!.length === 4 && !whole(layer.name)).map(({ name }) => name),
   ); // prettier-ignore
   for (const { name } of graph.outputs) wide.delete(name);
-  for (let before = -1; before !== wide.size; ) {
+  for (let before = -1; before !== wide.size;) {
     before = wide.size;
     for (const layer of graph.layers) {
       const together = [layer.name, ...layer.inputs];

@@ -21,7 +21,8 @@ export function writeLayer(layer: Layer, out: OnnxTensors, blocked = false): voi
   switch (layer.kind) {
     case 'conv2d':
     case 'depthwiseConv2d': {
-      if (blocked && layer.kind === 'conv2d' && isFewChannelsLast(x, out)) writeFirstConvolution(layer, out);
+      if (blocked && layer.kind === 'conv2d' && isFewChannelsLast(x, out))
+        writeFirstConvolution(layer, out);
       else writeConvolution(layer, out);
       return;
     }

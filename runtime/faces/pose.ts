@@ -68,30 +68,12 @@ export function fitPose(
 ): FittedPose | undefined {
   const model = landmarks.length > 3 * CANONICAL_POINTS ? HEAD_478 : HEAD_468;
   const aspect = pinhole.fx / pinhole.fy;
-  let [seen, known, total]: [Vec3, Vec3, number] = [[0, 0, 0], [0, 0, 0], 0]; // prettier-ignore
   const pairs = geometry.basis.map(({ index, weight }) => {
-    const i = index * 3;
-    const p: Vec3 = [landmarks[i]!, landmarks[i + 1]! * aspect, landmarks[i + 2]! * model.depthGain];
-    const q: Vec3 = [geometry.points[i]!, geometry.points[i + 1]!, geometry.points[i + 2]!];
-    seen = add(seen, scale(p, weight));
-    known = add(known, scale(q, weight));
-    total += weight;
-    return { p, q, weight };
+    const [x, y, z] = pointAt(landmarks, index);
+    return { p: [x, y * aspect, z * model.depthGain] as Vec3, q: pointAt(geometry.points, index), weight }; // prettier-ignore
   });
-  seen = scale(seen, 1 / total);
-  known = scale(known, 1 / total);
-  const correlation = new Float64Array(9);
-  const centred = pairs.map(({ p, q, weight }) => ({
-    p: subtract(p, seen),
-    q: subtract(q, known),
-    weight,
-  }));
-  for (const { p, q, weight } of centred) {
-    for (let r = 0; r < 3; r++) {
-      for (let c = 0; c < 3; c++) correlation[r * 3 + c]! += weight * p[r as 0] * q[c as 0];
-    }
-  }
-  const pose = unlag(anglesOf(bestRotation(correlation)), model);
+  const { seen, known, centred } = aboutMiddle(pairs);
+  const pose = unlag(anglesOf(rotationOfPairs(centred)), model);
   const local = rotationOf(pose);
   const pxPerMetre = scaleInPicture(centred, local);
   if (!(pxPerMetre > 1e-6)) return undefined;
@@ -194,16 +176,28 @@ export function rotationOnto(
   known: ArrayLike<number>,
   basis: FaceGeometry['basis'],
 ): Mat3 {
-  const at = (points: ArrayLike<number>, i: number): Vec3 => [points[3 * i]!, points[3 * i + 1]!, points[3 * i + 2]!]; // prettier-ignore
-  const total = basis.reduce((sum, { weight }) => sum + weight, 0);
-  const mean = (points: ArrayLike<number>): Vec3 =>
-    basis.reduce<Vec3>((sum, { index, weight }) => add(sum, scale(at(points, index), weight / total)), [0, 0, 0]); // prettier-ignore
-  const [centre, origin] = [mean(seen), mean(known)];
+  const pairs = basis.map(({ index, weight }) => ({ p: pointAt(seen, index), q: pointAt(known, index), weight })); // prettier-ignore
+  return rotationOfPairs(aboutMiddle(pairs).centred);
+}
+
+const pointAt = (points: ArrayLike<number>, i: number): Vec3 => [points[3 * i]!, points[3 * i + 1]!, points[3 * i + 2]!]; // prettier-ignore
+
+/** The pairs about their weighted middles. */
+function aboutMiddle(pairs: readonly Pair[]): { seen: Vec3; known: Vec3; centred: Pair[] } {
+  const total = pairs.reduce((sum, { weight }) => sum + weight, 0);
+  const middle = (side: 'p' | 'q'): Vec3 =>
+    pairs.reduce<Vec3>((sum, pair) => add(sum, scale(pair[side], pair.weight / total)), [0, 0, 0]);
+  const [seen, known] = [middle('p'), middle('q')];
+  const centred = pairs.map(({ p, q, weight }) => ({ p: subtract(p, seen), q: subtract(q, known), weight })); // prettier-ignore
+  return { seen, known, centred };
+}
+
+function rotationOfPairs(centred: readonly Pair[]): Mat3 {
   const correlation = new Float64Array(9);
-  for (const { index, weight } of basis) {
-    const [p, q] = [subtract(at(seen, index), centre), subtract(at(known, index), origin)];
-    for (let r = 0; r < 3; r++)
+  for (const { p, q, weight } of centred) {
+    for (let r = 0; r < 3; r++) {
       for (let c = 0; c < 3; c++) correlation[r * 3 + c]! += weight * p[r as 0] * q[c as 0];
+    }
   }
   return bestRotation(correlation);
 }

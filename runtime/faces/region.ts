@@ -100,9 +100,21 @@ export function sampleRegion(
 const clamp = (value: number, last: number): number => value < 0 ? 0 : value < last ? value : last - 1e-3; // prettier-ignore
 
 /** The steps [from, to) of a row at which all four pixels lie inside the picture; from = to for none. */
-function spanInside(x: number, ux: number, lastX: number, y: number, uy: number, lastY: number, side: number): [number, number] { // prettier-ignore
+function spanInside(
+  x: number,
+  ux: number,
+  lastX: number,
+  y: number,
+  uy: number,
+  lastY: number,
+  side: number,
+): [number, number] {
+  // prettier-ignore
   let [from, to] = [0, side];
-  for (const [start, step, last] of [[x, ux, lastX], [y, uy, lastY]] as const) {
+  for (const [start, step, last] of [
+    [x, ux, lastX],
+    [y, uy, lastY],
+  ] as const) {
     if (Math.abs(step) < 1e-9) {
       if (!(start >= 0 && start < last)) return [side, side];
       continue;
