@@ -66,7 +66,8 @@ async function run(images: readonly string[], options: Options): Promise<void> {
     landmarks: landmarks === OWN_MESH ? undefined : landmarks,
   });
   try {
-    const folder = overlay === undefined ? undefined : new OverlayFolder(overlay, stage.triangles);
+    const folder =
+      overlay === undefined ? undefined : new OverlayFolder(overlay, stage.canonical.triangles);
     const reports: PictureReport[] = [];
     for (const image of images) {
       const picture = await decodePicture(await read(image), image);

@@ -5,6 +5,7 @@ import * as benchCompare from './bench-compare.js';
 import * as benchEncoder from './bench-encoder.js';
 import * as benchFaces from './bench-faces.js';
 import * as benchLatency from './bench-latency.js';
+import * as benchPose from './bench-pose.js';
 import * as benchSync from './bench-sync.js';
 import * as benchThroughput from './bench-throughput.js';
 import * as benchTrain from './bench-train.js';
@@ -35,7 +36,7 @@ for (const command of commands) command.register(program);
 
 const bench = program.command('bench').description('Measure this machine.');
 const benchmarks = [
-  benchLatency, benchThroughput, benchEncoder, benchFaces, benchSync, benchTrain, benchAll, benchCompare,
+  benchLatency, benchThroughput, benchEncoder, benchFaces, benchPose, benchSync, benchTrain, benchAll, benchCompare,
 ]; // prettier-ignore
 for (const benchmark of benchmarks) benchmark.register(bench);
 

@@ -130,8 +130,12 @@ export function alignedCrop(
       const du = 0.5 / taps - tx;
       let x = ix * du - iy * dv - 0.5;
       let y = iy * du + ix * dv - 0.5;
-      for (let k = 0; k < size * taps; k++, x += stepX, y += stepY)
-        sums[(k / taps) | 0]! += grey(pixels, width, height, x, y);
+      for (let u = 0; u < size; u++) {
+        let sum = 0;
+        for (let i = 0; i < taps; i++, x += stepX, y += stepY)
+          sum += grey(pixels, width, height, x, y);
+        sums[u]! += sum;
+      }
     }
     for (let u = 0; u < size; u++) out[v * size + u] = sums[u]! * share + 0.5;
   }

@@ -7,6 +7,7 @@ import { FaceDescriber } from './describe.js';
 import type { Detection } from './detection.js';
 import { FaceFinder, rangesOf, type DetectorChoice } from './finder.js';
 import { expectationOf, fitMeshes, type Expectation } from './fitting.js';
+import type { FaceGeometry } from './geometry.js';
 import { regionOfLandmarks, type Mesh } from './mesh.js';
 import { loadFaceModels, type FaceModels } from './models.js';
 import type { Region } from './region.js';
@@ -66,9 +67,9 @@ export class FaceStage {
     return new FaceStage(models, options);
   }
 
-  /** Corners of the landmark mesh's triangles, three indices each. */
-  get triangles(): readonly number[] {
-    return this.#models.geometry.triangles;
+  /** The metric average face, and how the landmarks' mesh hangs together. */
+  get canonical(): FaceGeometry {
+    return this.#models.geometry;
   }
 
   /** Faces of one frame set, in the order of its frames. Calls may not overlap. */

@@ -117,6 +117,34 @@ describe('a graph written as ONNX computes what the graph defines', () => {
     expect(await difference(graphOf(IMAGE, [prelu]), 2, { channelBlock: 8 })).toBeLessThan(1e-5);
   });
 
+  it('for channels filled up to whole blocks, and sums with padded channels', async () => {
+    const channels = fc.integer({ min: 1, max: 20 });
+    const kinds = fc.record({ first: channels, more: fc.integer({ min: 0, max: 12 }), block: fc.constantFrom(8 as const, 16 as const), relu: fc.boolean(), ends: fc.boolean() }); // prettier-ignore
+    await fc.assert(
+      fc.asyncProperty(kinds, async ({ first, more, block, relu, ends }) => {
+        const conv = (name: string, from: string, [k, cin, out]: readonly [number, number, number], seed: number): Layer => ({
+          kind: 'conv2d', name, inputs: [from], kernel: weights([k, k, cin, out], seed), bias: weights([out], seed + 1),
+          strides: [1, 1], padding: 'same', activation: 'none',
+        }); // prettier-ignore
+        const last = ends ? [] : [conv('end', 'y', [1, first + more, 5], 9)];
+        const layers: Layer[] = [
+          conv('a', 'x', [3, 3, first], 1),
+          { kind: 'prelu', name: 'slope', inputs: ['a'], alpha: weights([first], 3) },
+          { kind: 'depthwiseConv2d', name: 'each', inputs: ['slope'], kernel: weights([3, 3, first, 1], 4), bias: null, strides: [2, 2], padding: 'same', activation: 'none' },
+          { kind: 'maxPool', name: 'pool', inputs: ['slope'], size: [2, 2], strides: [2, 2], padding: 'same' },
+          conv('b', 'each', [1, first, first + more], 6),
+          { kind: 'pad', name: 'padded', inputs: ['pool'], paddings: [[0, 0], [0, 0], [0, 0], [0, more]] },
+          { kind: 'add', name: relu ? 'sum' : 'y', inputs: ['padded', 'b'], activation: 'none' },
+          ...(relu ? [{ kind: 'relu', name: 'y', inputs: ['sum'] } as const] : []),
+          ...last,
+        ]; // prettier-ignore
+        const graph = graphOf([1, 7, 6, 3], layers);
+        expect(await difference(graph, 2, { channelBlock: block })).toBeLessThan(1e-4);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
   it('for the zero vector, which has no direction', async () => {
     const zero: Layer[] = [
       { kind: 'subtract', name: 'zero', inputs: ['x', 'x'], activation: 'none' },
