@@ -82,7 +82,9 @@ export class Runtime {
       const calibration = await rigOf(config);
       const cameras: Camera[] = [];
       const context = { clock, timeline: new Timeline(clock) };
-      for (const camera of config.cameras) cameras.push(keep(await openCamera(camera, context)));
+      for (const [index, camera] of config.cameras.entries()) {
+        cameras.push(keep(await openCamera(camera, { ...context, index })));
+      }
       const model = await configuredModel(config);
       const stream = keep(await StreamServer.listen(streamOptions(config, model)));
       const inference = keep(await startInference(config, calibration));

@@ -4,7 +4,7 @@ import type { RawFrame } from '../../core/types.js';
 import {
   readRecording, summarizeRecording, type RecordedFrame, type RecordingSummary,
 } from '../recording/index.js'; // prettier-ignore
-import type { CameraContext, FrameSource, SourceLife } from './camera.js';
+import { fieldOf, type CameraContext, type FrameSource, type SourceLife } from './camera.js';
 import type { CameraConfig, SourceOf } from './config.js';
 import { frameOf } from './frame.js';
 import { sleepUntil } from './timeline.js';
@@ -19,7 +19,7 @@ export async function openRecording(
   source: SourceOf<'recording'>,
   context: CameraContext,
 ): Promise<FrameSource> {
-  const field = `cameras.${camera.id}.source`;
+  const field = `${fieldOf(camera, context)}.source`;
   const summary = await summarize(source.path, `${field}.path`);
   const cameraId = source.cameraId ?? camera.id;
   const recorded = summary.cameras.find(({ id }) => id === cameraId);
@@ -105,7 +105,11 @@ class RecordedCamera implements FrameSource {
       throw new ClmexError(
         'invalid-file',
         `frame ${sequence} of camera '${cameraId}' is not a picture`,
-        { field: `cameras.${this.camera.id}.source.path`, value: this.source.path, cause },
+        {
+          field: `${fieldOf(this.camera, this.context)}.source.path`,
+          value: this.source.path,
+          cause,
+        },
       );
     }
   }
