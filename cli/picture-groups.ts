@@ -38,7 +38,7 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Pict
     const finder = {
       find: async (frame: Parameters<FaceStage['push']>[0][number]) =>
         (await stage.push([frame]))[0],
-      triangles: stage.triangles,
+      triangles: stage.canonical.triangles,
     };
     const read = await readGroups(source, { labels, finder, cache, turnsDeg });
     for (const { path, reason } of read.skipped) progress(`left out ${path}: ${reason}`);

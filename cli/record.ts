@@ -41,7 +41,9 @@ async function run({ config: path, out, seconds, quality, json }: Options): Prom
   process.once('SIGINT', stop).once('SIGTERM', stop);
   let writer: RecordingWriter | undefined;
   try {
-    for (const camera of config.cameras) cameras.push(await openCamera(camera, context));
+    for (const [index, camera] of config.cameras.entries()) {
+      cameras.push(await openCamera(camera, { ...context, index }));
+    }
     writer = await RecordingWriter.create(out, { rig });
     const startedMs = systemClock.nowMs();
     const recorder = new Recorder(writer, quality, config.sync);

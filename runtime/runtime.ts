@@ -92,7 +92,9 @@ export class Runtime {
       const cameras: Camera[] = [];
       const pictures = keep(new PicturesThread(PICTURES_WORKER));
       const context = { clock, timeline: new Timeline(clock), pictures };
-      for (const camera of config.cameras) cameras.push(keep(await openCamera(camera, context)));
+      for (const [index, camera] of config.cameras.entries()) {
+        cameras.push(keep(await openCamera(camera, { ...context, index })));
+      }
       const model = await configuredModel(config);
       const stream = keep(await StreamServer.listen(streamOptions(config, model)));
       const inference = keep(await startInference(config, calibration));

@@ -54,7 +54,9 @@ export async function score(config: Config, options: ScoreOptions): Promise<Scor
   const context = { clock, timeline: new Timeline(clock), realtime: false };
   const cameras: Camera[] = [];
   try {
-    for (const camera of config.cameras) cameras.push(await openCamera(camera, context));
+    for (const [index, camera] of config.cameras.entries()) {
+      cameras.push(await openCamera(camera, { ...context, index }));
+    }
     const cameraIds = cameras.map(({ id }) => id);
     const pipeline = new Pipeline(
       { cameraIds, sync: config.sync, calibration, subjects: config.subjects },

@@ -39,12 +39,19 @@ export interface CameraContext {
   readonly clock: Clock;
   /** One for all cameras of a runtime, so that files keep their relation in time. */
   readonly timeline: Timeline;
+  /** The camera's place in the configuration, for errors to name. */
+  readonly index?: number | undefined;
   /** Overrides the source's `realtime`; offline runs say false. */
   readonly realtime?: boolean | undefined;
   /** Decodes recordings in a thread; where left out, they are decoded in this one. */
   readonly pictures?: Pick<PicturesThread, 'open'> | undefined;
   /** Called on every change of state. */
   readonly onStatus?: ((status: CameraStatus) => void) | undefined;
+}
+
+/** The camera in errors, as the configuration's own errors name it. */
+export function fieldOf({ id }: { readonly id: string }, { index }: CameraContext): string {
+  return index === undefined ? `cameras.${id}` : `cameras[${index}]`;
 }
 
 /** One kind of source. A camera runs it, and runs a live one again after a fault. */

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import { promisify } from 'node:util';
 import { ClmexError } from '../../core/errors.js';
 import type { RawFrame } from '../../core/types.js';
-import type { CameraContext, FrameSource, SourceLife } from './camera.js';
+import { fieldOf, type CameraContext, type FrameSource, type SourceLife } from './camera.js';
 import { Child } from './child.js';
 import type { CameraConfig, SourceOf } from './config.js';
 import { frameOf } from './frame.js';
@@ -29,7 +29,7 @@ export async function openGstreamer(
     await promisify(execFile)(COMMAND, ['--version'], { timeout: 10_000 });
   } catch (cause) {
     throw new ClmexError('not-found', 'GStreamer is not installed', {
-      field: `cameras.${camera.id}.source.kind`,
+      field: `${fieldOf(camera, context)}.source.kind`,
       allowed: `${COMMAND} on the PATH (Debian, Ubuntu: apt install gstreamer1.0-tools gstreamer1.0-plugins-base gstreamer1.0-plugins-good)`,
       cause,
     });

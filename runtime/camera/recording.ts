@@ -1,7 +1,7 @@
 import { ClmexError } from '../../core/errors.js';
 import type { RawFrame } from '../../core/types.js';
 import { summarizeRecording, type RecordingSummary } from '../recording/index.js';
-import type { CameraContext, FrameSource, SourceLife } from './camera.js';
+import { fieldOf, type CameraContext, type FrameSource, type SourceLife } from './camera.js';
 import type { CameraConfig, SourceOf } from './config.js';
 import { frameOf } from './frame.js';
 import {
@@ -19,7 +19,7 @@ export async function openRecording(
   source: SourceOf<'recording'>,
   context: CameraContext,
 ): Promise<FrameSource> {
-  const field = `cameras.${camera.id}.source`;
+  const field = `${fieldOf(camera, context)}.source`;
   const summary = await summarize(source.path, `${field}.path`);
   const cameraId = source.cameraId ?? camera.id;
   const recorded = summary.cameras.find(({ id }) => id === cameraId);

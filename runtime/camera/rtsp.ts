@@ -1,6 +1,6 @@
 import { ClmexError } from '../../core/errors.js';
 import type { RawFrame } from '../../core/types.js';
-import type { CameraContext, FrameSource, SourceLife } from './camera.js';
+import { fieldOf, type CameraContext, type FrameSource, type SourceLife } from './camera.js';
 import type { CameraConfig, SourceOf } from './config.js';
 import { ffmpegVersion } from './ffmpeg.js';
 import { liveFrames, type LiveStream } from './live-ffmpeg.js';
@@ -25,7 +25,7 @@ export async function openRtsp(
   const { url, silenceMs, ntp } = source;
   if (ntp && (!url.startsWith('rtsp:') || source.transport !== 'tcp')) {
     throw new ClmexError('invalid-config', 'sender reports can only be read from RTSP over TCP', {
-      field: `cameras.${camera.id}.source.ntp`,
+      field: `${fieldOf(camera, context)}.source.ntp`,
       value: url,
       allowed: 'an rtsp:// address with transport tcp',
     });

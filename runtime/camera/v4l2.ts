@@ -1,7 +1,7 @@
 import { access, constants } from 'node:fs/promises';
 import { ClmexError } from '../../core/errors.js';
 import type { RawFrame } from '../../core/types.js';
-import type { CameraContext, FrameSource, SourceLife } from './camera.js';
+import { fieldOf, type CameraContext, type FrameSource, type SourceLife } from './camera.js';
 import type { CameraConfig, SourceOf } from './config.js';
 import { listDevices } from './devices.js';
 import { ffmpegVersion } from './ffmpeg.js';
@@ -25,14 +25,14 @@ export async function openV4l2(
   ];
   const stream = { input, size, stampSource: 'driver' } as const;
   async function* run(life: SourceLife): AsyncGenerator<RawFrame, void, void> {
-    await checkDevice(camera.id, device);
+    await checkDevice(fieldOf(camera, context), device);
     yield* liveFrames(camera, stream, context, life);
   }
   return { silenceMs, run };
 }
 
 /** Says what is wrong with a device in better words than FFmpeg. */
-async function checkDevice(id: string, device: string): Promise<void> {
+async function checkDevice(field: string, device: string): Promise<void> {
   try {
     await access(device, constants.R_OK | constants.W_OK);
   } catch (cause) {
@@ -41,7 +41,7 @@ async function checkDevice(id: string, device: string): Promise<void> {
     const known =
       devices.map(({ path }) => path).join(', ') || 'a device that is connected; none is now';
     throw new ClmexError('not-found', denied ? 'no permission for the device' : 'no such device', {
-      field: `cameras.${id}.source.device`,
+      field: `${field}.source.device`,
       value: device,
       allowed: denied ? 'a device this user may open (group `video`)' : known,
       cause,

@@ -1,7 +1,7 @@
 import { access } from 'node:fs/promises';
 import { ClmexError } from '../../core/errors.js';
 import type { RawFrame } from '../../core/types.js';
-import type { CameraContext, FrameSource, SourceLife } from './camera.js';
+import { fieldOf, type CameraContext, type FrameSource, type SourceLife } from './camera.js';
 import type { CameraConfig, SourceOf } from './config.js';
 import { announcedFrames, decode, ffmpegVersion } from './ffmpeg.js';
 import { frameOf } from './frame.js';
@@ -18,7 +18,7 @@ export async function openVideo(
   source: SourceOf<'video'>,
   context: CameraContext,
 ): Promise<FrameSource> {
-  const field = `cameras.${camera.id}.source`;
+  const field = `${fieldOf(camera, context)}.source`;
   await ffmpegVersion();
   try {
     await access(source.path);
@@ -101,11 +101,16 @@ class VideoFile implements FrameSource {
     if (signal.aborted) return;
     if (index === 0) {
       throw new ClmexError('invalid-file', 'the video has no frames', {
-        field: `cameras.${this.camera.id}.source.path`,
+        field: `${fieldOf(this.camera, this.context)}.source.path`,
         value: path,
       });
     }
     if (this.rows === undefined) return;
-    checkRows(timestamps!, this.rows.length, index, `cameras.${this.camera.id}.source.timestamps`);
+    checkRows(
+      timestamps!,
+      this.rows.length,
+      index,
+      `${fieldOf(this.camera, this.context)}.source.timestamps`,
+    );
   }
 }

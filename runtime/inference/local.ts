@@ -60,7 +60,7 @@ export class LocalInference implements Inference {
 
   /** Corners of the landmark mesh's triangles, three indices each. */
   get triangles(): readonly number[] {
-    return this.#faces.triangles;
+    return this.#faces.canonical.triangles;
   }
 
   faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]> {

@@ -86,7 +86,7 @@ describeWithData('faces of real pictures', () => {
         looked++;
         return (await stage.push([frame]))[0];
       },
-      triangles: stage.triangles,
+      triangles: stage.canonical.triangles,
     };
   });
   afterAll(async () => {
