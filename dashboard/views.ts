@@ -42,7 +42,7 @@ class ViewTile {
 
   constructor(cameraId: string, note: string) {
     this.#noteLive = note;
-    this.#note = html('div', { class: 'note', text: 'no picture yet' });
+    this.#note = html('div', { class: 'note', text: note });
     this.element = html(
       'figure',
       { class: 'view', attributes: { 'data-camera': cameraId } },

@@ -64,12 +64,16 @@ export class Rhythm {
   push(stampMs: number): void {
     const intervalMs = stampMs - this.#lastMs;
     this.#lastMs = stampMs;
-    if (!(intervalMs <= FORGOTTEN_MS)) { this.#begin(stampMs); return; }
+    if (!(intervalMs <= FORGOTTEN_MS)) {
+      this.#begin(stampMs);
+      return;
+    }
     this.#learnMedian(intervalMs);
     const other = Math.abs(this.#periodMs - this.#medianMs) > OTHER_RATE * this.#medianMs;
     if (this.#periodMs === 0 || other) {
       this.#periodMs = this.#medianMs;
-      this.#begin(stampMs); return;
+      this.#begin(stampMs);
+      return;
     }
     this.#fit(stampMs);
   }
@@ -98,7 +102,10 @@ export class Rhythm {
     const off = since - beats * this.#periodMs;
     const tolerance = this.toleranceMs;
     this.#odd = Math.abs(off) > tolerance ? this.#odd + 1 : 0;
-    if (this.#odd >= NEW_BEAT) { this.#begin(stampMs); return; }
+    if (this.#odd >= NEW_BEAT) {
+      this.#begin(stampMs);
+      return;
+    }
     const pulled = Math.max(-tolerance, Math.min(tolerance, off));
     const n = Math.min(MEMORY, ++this.#fitted);
     this.#beatMs += beats * this.#periodMs + ((2 * (2 * n - 1)) / (n * (n + 1))) * pulled;
