@@ -35,7 +35,14 @@ export class Header {
     setText(this.#banner, said ?? waiting);
   }
 
-  status({ engine, uptimeMs, frameSets, stream }: RuntimeStatus, version: string): void {
+  status(status: RuntimeStatus, version: string): void {
+    const { engine, uptimeMs, frameSets, stream, cameras } = status;
+    if (document.body.dataset['connection'] === 'connected') {
+      // Connected says nothing of the cameras: without one that delivers nothing here is live.
+      const blind = cameras.length > 0 && cameras.every(({ state }) => state !== 'live');
+      setText(this.#pill, blind ? 'no camera' : SAID.connected);
+      this.#pill.dataset['state'] = blind ? 'reconnecting' : 'connected';
+    }
     const facts: [string, string][] = [
       ['engine', engine],
       ['sets', `${frameSets.rate.toFixed(1)} / s`],

@@ -35,11 +35,13 @@ class ViewTile {
   readonly element: HTMLElement;
   readonly #canvas = html('canvas');
   readonly #note: HTMLElement;
+  readonly #noteLive: string;
   readonly #state = html('span', { class: 'state', attributes: { 'data-state': 'starting' } });
   readonly #figures = html('span', { class: 'figures' });
   #isDrawing = false;
 
   constructor(cameraId: string, note: string) {
+    this.#noteLive = note;
     this.#note = html('div', { class: 'note', text: note });
     this.element = html(
       'figure',
@@ -50,7 +52,8 @@ class ViewTile {
     );
   }
 
-  tell({ state, fps, width, height }: CameraStatus): void {
+  tell({ state, detail, fps, width, height }: CameraStatus): void {
+    setText(this.#note, width > 0 ? this.#noteLive : (detail ?? 'no picture yet'));
     this.#state.dataset['state'] = state;
     this.#state.title = state;
     this.element.classList.toggle('lost', state !== 'live');
