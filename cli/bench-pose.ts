@@ -157,7 +157,7 @@ function lookAt(person: Person, axes: Mat3, camera: CameraCalibration, left: Set
   };
 }
 
-/** Outer eye corners; the eyes' centres are two thirds as far apart. */
+/** Corners of the eyes: outer right and left, inner right and left. */
 const [EYE_RIGHT, EYE_LEFT, INNER_RIGHT, INNER_LEFT] = [33, 263, 133, 362];
 
 /** Mean distance of the 468 points from the truth in the picture, in percent of the eyes' distance. */

@@ -11,8 +11,7 @@ const CONVERTER = 2;
 
 /**
  * Loads a .tflite model. Its conversion is kept in the user's cache under the hash of the model
- * and of how it was converted; a
- * cache that cannot be read or written costs the conversion again and nothing else.
+ * and of how it was converted; a cache that cannot be read or written costs the conversion again and nothing else.
  * @throws ClmexError as readTflite and the engine throw.
  */
 export async function loadTflite(

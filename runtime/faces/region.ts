@@ -99,6 +99,9 @@ export function sampleRegion(
 /** Just inside the last pixel, so that there is one after it. */
 const clamp = (value: number, last: number): number => value < 0 ? 0 : value < last ? value : last - 1e-3; // prettier-ignore
 
+/** More than a row's sums of steps lose. */
+const ROUNDING = 1e-6;
+
 /** The steps [from, to) of a row at which all four pixels lie inside the picture; from = to for none. */
 function spanInside(
   x: number,
@@ -109,20 +112,18 @@ function spanInside(
   lastY: number,
   side: number,
 ): [number, number] {
-  // prettier-ignore
   let [from, to] = [0, side];
-  for (const [start, step, last] of [
-    [x, ux, lastX],
-    [y, uy, lastY],
-  ] as const) {
-    if (Math.abs(step) < 1e-9) {
-      if (!(start >= 0 && start < last)) return [side, side];
+  for (const [start, step, last] of [[x, ux, lastX - ROUNDING], [y, uy, lastY - ROUNDING]] as const) {
+    if (last <= 0) return [side, side];
+    if (Math.abs(step) < ROUNDING) {
+      // Rows along a border: over a whole row the step adds up to less than the margin.
+      if (!(start >= 0 && start < last - side * Math.abs(step))) return [side, side];
       continue;
     }
     const [a, b] = [-start / step, (last - start) / step];
-    from = Math.max(from, Math.ceil(Math.min(a, b) + 1e-6));
-    to = Math.min(to, Math.floor(Math.max(a, b) - 1e-6) + 1);
-  }
+    from = Math.max(from, Math.ceil(Math.min(a, b)));
+    to = Math.min(to, Math.floor(Math.max(a, b)) + 1);
+  } // prettier-ignore
   return from < to ? [from, to] : [side, side];
 }
 
