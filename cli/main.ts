@@ -7,6 +7,7 @@ import * as benchFaces from './bench-faces.js';
 import * as benchLatency from './bench-latency.js';
 import * as benchSync from './bench-sync.js';
 import * as benchThroughput from './bench-throughput.js';
+import * as benchViews from './bench-views.js';
 import * as cameras from './cameras.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './evaluate.js';
@@ -34,7 +35,7 @@ for (const command of commands) command.register(program);
 
 const bench = program.command('bench').description('Measure this machine.');
 const benchmarks = [
-  benchLatency, benchThroughput, benchEncoder, benchFaces, benchSync, benchAll, benchCompare,
+  benchLatency, benchThroughput, benchEncoder, benchFaces, benchSync, benchViews, benchAll, benchCompare,
 ]; // prettier-ignore
 for (const benchmark of benchmarks) benchmark.register(bench);
 
