@@ -16,8 +16,8 @@ export class BenchPeer {
   readonly #waiting = new Map<number, (answer: Answer) => void>();
   #next = 1;
 
-  private constructor(script: string) {
-    this.#child = fork(script, {
+  private constructor(script: string, args: readonly string[]) {
+    this.#child = fork(script, [...args], {
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });
@@ -28,8 +28,8 @@ export class BenchPeer {
   }
 
   /** @throws ClmexError `unsupported` where the peer does not start: usually it is not installed. */
-  static async start(script: string): Promise<BenchPeer> {
-    const peer = new BenchPeer(script);
+  static async start(script: string, args: readonly string[] = []): Promise<BenchPeer> {
+    const peer = new BenchPeer(script, args);
     try {
       await peer.#answer(0);
       return peer;

@@ -43,6 +43,12 @@ export function register(program: Command): void {
           return `${manifest.name}, ${manifest.network.parameters} parameters`;
         }),
         await attempt('engine', () => proveInference(probe)),
+        await attempt('engine auto', () =>
+          proveInference({
+            ...probe,
+            engine: { ...probe.engine, kind: 'auto', precision: 'auto' },
+          }),
+        ),
         ...(config === undefined ? [] : await configured(config)),
       ];
       const ok = checks.every((check) => check.ok || !check.required);
@@ -53,12 +59,14 @@ export function register(program: Command): void {
 
 /** The configuration itself, then every camera in it, one after the other. */
 async function configured(path: string): Promise<Check[]> {
-  const cameras: Config['cameras'] = [];
+  let config: Config | undefined;
   const read = await attempt('config', async () => {
-    cameras.push(...(await readConfig(path)).cameras);
-    return `${cameras.length} cameras`;
+    config = await readConfig(path);
+    return `${config.cameras.length} cameras`;
   });
-  const checks = [read];
+  if (config === undefined) return [read];
+  const { cameras } = config;
+  const checks = [read, await attempt('engine of config', () => proveInference(config!))];
   for (const camera of cameras) {
     const name = `camera ${camera.id}`;
     checks.push(await attempt(name, async () => `${camera.source.kind}: ${await proveCamera(camera)}`)); // prettier-ignore

@@ -9,6 +9,7 @@ import * as benchPose from './bench-pose.js';
 import * as benchSync from './bench-sync.js';
 import * as benchThroughput from './bench-throughput.js';
 import * as benchTrain from './bench-train.js';
+import * as benchViews from './bench-views.js';
 import * as cameras from './cameras.js';
 import * as doctor from './doctor.js';
 import * as evaluate from './evaluate.js';
@@ -36,7 +37,7 @@ for (const command of commands) command.register(program);
 
 const bench = program.command('bench').description('Measure this machine.');
 const benchmarks = [
-  benchLatency, benchThroughput, benchEncoder, benchFaces, benchPose, benchSync, benchTrain, benchAll, benchCompare,
+  benchLatency, benchThroughput, benchEncoder, benchFaces, benchPose, benchSync, benchTrain, benchViews, benchAll, benchCompare,
 ]; // prettier-ignore
 for (const benchmark of benchmarks) benchmark.register(bench);
 

@@ -3,6 +3,7 @@ import { writeOnnxInt8 } from '../encoder/formats/onnx-int8.js';
 import { writeOnnxSymmetric } from '../encoder/formats/onnx-symmetric.js';
 import { writeTfliteInt8 } from '../encoder/formats/tflite-writer.js';
 import { addVariants, loadModel, type Model } from '../encoder/index.js';
+import { createModel } from '../encoder/model.js';
 import { quantizeBest } from '../encoder/quantise/choose.js';
 import { reportLayers, type LayerReport } from '../encoder/quantise/report.js';
 import { Random } from '../encoder/random.js';
@@ -147,7 +148,7 @@ async function measure(
     const [before, after] = [expected, got].map((all) => evaluate(model, embedded(groups, all))) as [Evaluation, Evaluation]; // prettier-ignore
     const held = embedded(validation, await embedViews(model, int8, validation.flatMap((group) => group.views))); // prettier-ignore
     const temperatures = fitTemperatures(held, model.head, model.manifest.temperatures.length);
-    const refitted = { ...model, manifest: { ...model.manifest, temperatures } };
+    const refitted = createModel({ ...model.manifest, temperatures }, model.graph, model.head);
     return {
       ...compareEmbeddings(model, views, expected, got),
       accuracyFp32: rounded(before.accuracy),

@@ -1,4 +1,5 @@
 import type { FrameSetStatus, Percentiles } from '../core/protocol.js';
+import type { FrameSet } from '../core/types.js';
 import type { Model } from '../encoder/index.js';
 import { mergeCameras, openCamera, Timeline, type Camera } from './camera/index.js';
 import { VirtualClock } from './clock.js';
@@ -13,6 +14,8 @@ import { rigOf } from './rig.js';
 export interface ScoreOptions {
   /** Called with every frame set, in order; the run waits for it. */
   readonly onResult: (result: PipelineResult, model: Model) => void | Promise<void>;
+  /** Called with every frame set before it is scored; it is closed right after. */
+  readonly onSet?: (set: FrameSet) => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -96,8 +99,9 @@ class Run {
     this.#health = new Health(ids, () => inference.info.engine, clock.nowMs());
   }
 
-  async all({ onResult, signal }: ScoreOptions): Promise<ScoreSummary> {
+  async all({ onSet, onResult, signal }: ScoreOptions): Promise<ScoreSummary> {
     const take = async (sets: ReturnType<Pipeline['push']>): Promise<void> => {
+      if (onSet !== undefined) sets.forEach(onSet);
       for await (const result of this.#pipeline.processAll(sets)) {
         this.#count(result);
         await onResult(result, this.#model);

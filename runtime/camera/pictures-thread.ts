@@ -46,8 +46,12 @@ export class PicturesThread {
     await this.#ask({ reader, kind: 'open', of });
     return {
       next: () => this.#ask({ reader, kind: 'next' }) as ReturnType<RecordedPictures['next']>,
-      decode: async (pixels) => void (await this.#ask({ reader, kind: 'decode', pixels })),
-      close: async () => void (await this.#ask({ reader, kind: 'close' })),
+      decode: async (pixels) => {
+        await this.#ask({ reader, kind: 'decode', pixels });
+      },
+      close: async () => {
+        await this.#ask({ reader, kind: 'close' });
+      },
     };
   }
 

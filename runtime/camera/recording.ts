@@ -77,7 +77,7 @@ class RecordedCamera implements FrameSource {
           yield { ...frame, stampMs: recorded.stampMs + offsetMs + round * spanMs, arrivedAtMs };
         }
       } catch (error) {
-        throw named(error, `cameras.${this.camera.id}.source.path`);
+        throw named(error, `${fieldOf(this.camera, this.context)}.source.path`);
       } finally {
         await pictures.close();
       }

@@ -1,5 +1,6 @@
 /**
- * human as a child process, on WASM with one thread, detector and mesh only, its caches off: {run:
+ * human as a child process, on WASM with one thread, its caches off, detector and mesh; arguments:
+ * faces at most, `emotion` for expressions too. {run:
  * pixels, width, height, count} answers with the milliseconds of each whole picture and the number
  * of faces.
  */
@@ -8,6 +9,7 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
+const [faces = '4', emotion = 'off'] = process.argv.slice(2);
 const require = createRequire(import.meta.url);
 // Its console lines would mix with the benchmark's document.
 console.log = (...parts) => process.stderr.write(`${parts.join(' ')}\n`);
@@ -41,12 +43,12 @@ const human = new Human({
   segmentation: { enabled: false },
   face: {
     enabled: true,
-    detector: { maxDetected: 4, skipFrames: 0, skipTime: 0, rotation: false },
+    detector: { maxDetected: Number(faces), skipFrames: 0, skipTime: 0, rotation: false },
     mesh: { enabled: true },
     iris: { enabled: false },
     attention: { enabled: false },
     description: { enabled: false },
-    emotion: { enabled: false },
+    emotion: { enabled: emotion === 'emotion', minConfidence: 0, skipFrames: 0, skipTime: 0 },
     antispoof: { enabled: false },
     liveness: { enabled: false },
   },
