@@ -138,7 +138,7 @@ function textOf(report: Readonly<Record<string, unknown>>): string {
   return Object.entries(report)
     .map(
       ([name, value]) =>
-        `${name.padEnd(24)} ${typeof value === 'object' ? JSON.stringify(value) : String(value)}`,
+        `${name.padEnd(24)} ${typeof value === 'string' ? value : JSON.stringify(value)}`,
     )
     .join('\n');
 }

@@ -148,7 +148,7 @@ async function measure(
     const [before, after] = [expected, got].map((all) => evaluate(model, embedded(groups, all))) as [Evaluation, Evaluation]; // prettier-ignore
     const held = embedded(validation, await embedViews(model, int8, validation.flatMap((group) => group.views))); // prettier-ignore
     const temperatures = fitTemperatures(held, model.head, model.manifest.temperatures.length);
-    const refitted = createModel({ ...model.manifest, temperatures }, model.graph, model.head);
+    const refitted = createModel({ ...model.manifest, temperatures }, model);
     return {
       ...compareEmbeddings(model, views, expected, got),
       accuracyFp32: rounded(before.accuracy),

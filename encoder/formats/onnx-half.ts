@@ -47,9 +47,10 @@ function halved(tensor: OnnxTensor): OnnxTensor {
   if (!(tensor.data instanceof Float32Array)) return tensor;
   // A lone number guards against zero or states an end: it must not become zero itself.
   const guard = tensor.shape.length === 0;
-  const data = HalfArray.from(tensor.data, (value) => {
+  const data = new HalfArray(tensor.data.length);
+  tensor.data.forEach((value, i) => {
     const half = toHalf(value);
-    return guard && value > 0 && half === 0 ? SMALLEST_NORMAL : half;
+    data[i] = guard && value > 0 && half === 0 ? SMALLEST_NORMAL : half;
   });
   return { ...tensor, data };
 }
