@@ -37,7 +37,8 @@ export function fitGeometryFrame(set: GroupSet, indices: readonly number[]): Geo
     mean: { shape: [GEOMETRY_FEATURES], data: mean },
     deviation: {
       shape: [GEOMETRY_FEATURES],
-      data: deviation.map((value) => Math.max(value, LEAST_DEVIATION * typical)),
+      // Faces that are all alike deviate by nothing.
+      data: deviation.map((value) => Math.max(value, LEAST_DEVIATION * typical) || 1),
     },
   };
 }
