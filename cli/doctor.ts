@@ -1,5 +1,4 @@
-import { execFile } from 'node:child_process';
-import { promisify } from 'node:util';
+import { execFile, type ExecFileException } from 'node:child_process';
 import type { Command } from 'commander';
 import {
   DEFAULT_MODEL,
@@ -67,9 +66,9 @@ async function configured(path: string): Promise<Check[]> {
   if (config === undefined) return [read];
   const { cameras } = config;
   const checks = [read, await attempt('engine of config', () => proveInference(config!))];
-  for (const camera of cameras) {
+  for (const [index, camera] of cameras.entries()) {
     const name = `camera ${camera.id}`;
-    checks.push(await attempt(name, async () => `${camera.source.kind}: ${await proveCamera(camera)}`)); // prettier-ignore
+    checks.push(await attempt(name, async () => `${camera.source.kind}: ${await proveCamera(camera, index)}`)); // prettier-ignore
   }
   return checks;
 }
@@ -90,13 +89,22 @@ function node(): Check {
 }
 
 async function tool(name: string, args: readonly string[], purpose: string): Promise<Check> {
-  try {
-    const { stdout, stderr } = await promisify(execFile)(name, [...args], { timeout: 10_000 });
-    const [version = ''] = `${stdout}${stderr}`.split('\n');
+  const { error, stdout, stderr } = await new Promise<Answer>((resolve) => {
+    execFile(name, [...args], { timeout: 10_000 }, (error, stdout, stderr) =>
+      resolve({ error, stdout, stderr }),
+    );
+  });
+  const [version = ''] = `${stdout}${stderr}`.split('\n');
+  // fswebcam ends with a failure after every answer: only what cannot be started is missing.
+  if (typeof error?.code !== 'string' && version !== '')
     return { name, ok: true, required: false, detail: version.slice(0, 80) };
-  } catch {
-    return { name, ok: false, required: false, detail: `not found; needed for ${purpose}` };
-  }
+  return { name, ok: false, required: false, detail: `not found; needed for ${purpose}` };
+}
+
+interface Answer {
+  readonly error: ExecFileException | null;
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
 async function attempt(name: string, run: () => Promise<string>): Promise<Check> {

@@ -10,9 +10,12 @@ const PATIENCE_MS = 8000;
  * @returns what came, for people.
  * @throws ClmexError what opening throws, or `timeout` where no frame came in eight seconds.
  */
-export async function proveCamera(config: Config['cameras'][number]): Promise<string> {
+export async function proveCamera(
+  config: Config['cameras'][number],
+  index: number,
+): Promise<string> {
   const timeline = new Timeline(systemClock);
-  const camera = await openCamera(config, { clock: systemClock, timeline, realtime: false });
+  const camera = await openCamera(config, { clock: systemClock, timeline, realtime: false, index });
   let timer: NodeJS.Timeout | undefined;
   const patience = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(silent(camera)), PATIENCE_MS);
