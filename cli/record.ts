@@ -49,7 +49,16 @@ async function run({ config: path, out, seconds, quality, json }: Options): Prom
     const recorder = new Recorder(writer, quality, config.sync);
     const failures = await Promise.all(cameras.map((camera) => recorder.drain(camera)));
     await writer.close();
-    report({ out, json, cameras, writer, failures, ranMs: systemClock.nowMs() - startedMs });
+    const { written } = recorder;
+    report({
+      out,
+      json,
+      cameras,
+      writer,
+      written,
+      failures,
+      ranMs: systemClock.nowMs() - startedMs,
+    });
   } finally {
     clearTimeout(timer);
     process.off('SIGINT', stop).off('SIGTERM', stop);
@@ -66,6 +75,8 @@ class Recorder {
   readonly #writer: RecordingWriter;
   readonly #quality: number;
   readonly #timer: FrameTimer;
+  /** Frames in the file, a camera. */
+  readonly written = new Map<string, number>();
   #saidMs = -Infinity;
 
   constructor(writer: RecordingWriter, quality: number, sync: SyncConfig) {
@@ -106,6 +117,7 @@ class Recorder {
     await this.#writer.writeFrame({
       cameraId, sequence, stampMs, stampSource, arrivedAtMs, width, height, jpeg, ...times,
     }); // prettier-ignore
+    this.written.set(cameraId, (this.written.get(cameraId) ?? 0) + 1);
     if (systemClock.nowMs() - this.#saidMs < 2000) return;
     this.#saidMs = systemClock.nowMs();
     progress(`${this.#writer.frames} frames, ${(this.#writer.bytes / 1e6).toFixed(1)} MB`);
@@ -117,13 +129,16 @@ interface Outcome {
   readonly json: boolean;
   readonly cameras: readonly Camera[];
   readonly writer: RecordingWriter;
+  readonly written: ReadonlyMap<string, number>;
   readonly failures: readonly (Error | undefined)[];
   readonly ranMs: number;
 }
 
-function report({ out, json, cameras, writer, failures, ranMs }: Outcome): void {
+function report({ out, json, cameras, writer, written, failures, ranMs }: Outcome): void {
   const states = cameras.map((camera, i) => {
-    const { frames, drops, width, height, reconnects } = camera.status();
+    const { drops, width, height, reconnects } = camera.status();
+    // What came in the last moment, as recording ended, was not written.
+    const frames = written.get(camera.id) ?? 0;
     const failure = failures[i]?.message;
     return [camera.id, { frames, drops, width, height, reconnects, failure }] as const;
   });
