@@ -6,7 +6,8 @@ export default defineConfig({
     testTimeout: 60_000,
     hookTimeout: 60_000,
     pool: 'forks',
-    maxWorkers: 2,
+    // One file after the other: the programs under test need the machine's other cores.
+    fileParallelism: false,
     // The machine may be busy: what is waited for may take its time, and fails all the same.
     expect: { poll: { timeout: 15_000 } },
   },

@@ -40,14 +40,15 @@ export function register(program: Command): void {
 async function run(recording: string | undefined, options: Options): Promise<void> {
   const config = await configOf(recording, options.config);
   const truth = await truthOf(config);
-  const file = options.out === undefined ? undefined : await LineFile.create(options.out);
   const lines: ScoreLine[] = [];
   let sets = 0;
   const interrupt = new AbortController();
   const stop = (): void => interrupt.abort(new ClmexError('closed', 'interrupted'));
   process.once('SIGINT', stop);
   process.once('SIGTERM', stop);
+  let file: LineFile | undefined;
   try {
+    if (options.out !== undefined) file = await LineFile.create(options.out);
     const summary = await score(config, {
       signal: interrupt.signal,
       onResult: async (result, model) => {

@@ -12,29 +12,29 @@ function rhythmOf(periodMs: number, offMs: readonly number[]): Rhythm {
 }
 
 describe("a camera's rhythm", () => {
-  /** In shares of the period: twice of it between two stamps is not yet another rate. */
-  const jitter = fc.double({ min: -0.05, max: 0.05, noNaN: true });
-  const loss = fc.constant(NaN);
+  /** In shares of the period: even the worst case leaves intervals within a tenth of one another. */
+  const jitter = fc.double({ min: -0.02, max: 0.02, noNaN: true });
+  /** Every other frame lost would be another rate: three at least come between two losses. */
+  const kept = fc.array(jitter, { minLength: 3, maxLength: 20 });
 
-  it('is found through jitter of a twentieth of the period, a millisecond at most, and losses', () => {
+  it('is found through jitter and losses', () => {
     fc.assert(
       fc.property(
         fc.double({ min: 8, max: 200, noNaN: true }),
-        fc.array(fc.oneof({ weight: 9, arbitrary: jitter }, { weight: 1, arbitrary: loss }), {
-          minLength: 80,
-          maxLength: 200,
-        }),
-        (periodMs, offs) => {
+        fc.array(kept, { minLength: 25, maxLength: 40 }),
+        (periodMs, runs) => {
+          const shares = runs.flatMap((run) => [...run, NaN]);
           const rhythm = rhythmOf(periodMs, [
-            ...offs.map((share) => Math.max(-1, Math.min(1, share * periodMs))),
+            ...shares.map((share) => Math.max(-1, Math.min(1, share * periodMs))),
             0,
           ]);
           expect(Math.abs(rhythm.periodMs - periodMs)).toBeLessThan(0.1);
-          const { beats, offMs } = rhythm.place(500 + (offs.length + 3) * periodMs)!;
+          const { beats, offMs } = rhythm.place(500 + (shares.length + 3) * periodMs)!;
           expect(beats).toBe(3);
           expect(Math.abs(offMs)).toBeLessThan(1.5);
         },
       ),
+      { numRuns: 300 },
     );
   });
 
