@@ -21,6 +21,9 @@ const PAUSE_MS = 1000;
 /** Jitter may carry a frame so far below the envelope. */
 const SLACK_MS = 4;
 
+/** Mapped times lie so far after the captures when the clock is known. */
+const LATE_MS = 1;
+
 export type Observation =
   /** The stamp fits the clock. */
   | 'fits'
@@ -52,6 +55,7 @@ export class CameraClock {
   #filter: OffsetFilter | undefined;
   #stampBase = 0;
   #gapBase = 0;
+  #beganX = 0;
   #lastX = 0;
   /** Arrival of the last frame that fitted. */
   #fittedAtMs = -Infinity;
@@ -87,6 +91,15 @@ export class CameraClock {
   uncertaintyMs(stampMs: number): number {
     const deviation = this.#filter?.deviationAt(stampMs - this.#stampBase) ?? FIRST_DEVIATION_MS;
     return this.#leastDelayMs + 1.96 * deviation;
+  }
+
+  /**
+   * How far mapped times may lie after the captures: the fastest frame so far was under way longer
+   * than the least, by less and less as more have come.
+   */
+  get lateMs(): number {
+    const seconds = (this.#lastX - this.#beganX) / 1000;
+    return LATE_MS * (1 + 2 / Math.sqrt(Math.max(1, seconds)));
   }
 
   /** Capture time on the runtime's clock. */
@@ -207,6 +220,7 @@ export class CameraClock {
       if (point.y < least.y) least = point;
     }
     filter.restart(least.x, least.y, FIRST_DEVIATION_MS / 2);
+    this.#beganX = points[0]!.x;
     this.#lastX = points.at(-1)!.x;
     this.#rhythm.restart();
     this.version++;

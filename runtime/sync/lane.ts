@@ -13,7 +13,7 @@ export interface Held {
 
 /** Most frames of one camera that wait; the pool has more slots than this. */
 const MOST_HELD = 40;
-const RECENT_STAMPS = 32;
+const RECENT_STAMPS = 64;
 /** A camera whose last frames all came too late for any set is not waited for. */
 const LATE_STREAK = 8;
 /** Sources whose stamps are on the runtime's clock. */
@@ -81,6 +81,25 @@ export class Lane {
     return periodMs > 0 ? beatMs + Math.round((atMs - beatMs) / periodMs) * periodMs : NaN;
   }
 
+  /** The camera's next frame is captured no sooner; −Infinity until its rhythm is known. */
+  get soonestMs(): number {
+    const { periodMs, beatMs, toleranceMs } = this.#rhythm;
+    if (periodMs === 0) return -Infinity;
+    return Math.max(this.lastCapturedMs, this.#mapped(beatMs) + periodMs - toleranceMs);
+  }
+
+  /** Captures of the frames before and after one that waits; the next to come is guessed. */
+  neighboursOf({ raw, capturedMs, settled }: Held): number[] {
+    const { periodMs } = this;
+    if (settled) return [capturedMs - periodMs, capturedMs + periodMs];
+    const at = this.#recentStamps.lastIndexOf(raw.stampMs);
+    const [before, after] = [this.#recentStamps[at - 1], this.#recentStamps[at + 1]];
+    return [
+      ...(before === undefined ? [] : [this.#mapped(before)]),
+      after === undefined ? capturedMs + periodMs : this.#mapped(after),
+    ];
+  }
+
   /** How long after its beat a frame of this camera is worth waiting for; Infinity until known. */
   get patienceMs(): number {
     return this.#delays.patienceMs;
@@ -101,6 +120,11 @@ export class Lane {
     if (this.stampSource === 'rtp') return NTP_UNCERTAINTY_MS;
     if (this.stampSource === 'arrival') return ARRIVAL_UNCERTAINTY_MS;
     return this.#clock.uncertaintyMs(stampMs);
+  }
+
+  /** How far a mapped time may lie after the capture. */
+  get lateMs(): number {
+    return this.exact ? 0 : this.#clock.lateMs;
   }
 
   drop(frame: RawFrame, reason: DropReason): void {

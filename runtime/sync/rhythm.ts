@@ -1,11 +1,15 @@
 /** Intervals whose median is the first guess, and what the fit is held against. */
 const INTERVALS = 15;
 /** Stamps the fitted line remembers. */
-const MEMORY = 40;
+const MEMORY = 80;
 /** Stamps that must have been seen before a stamp can be said to be off the beat. */
 const SETTLED = 8;
-/** A fitted period this far from the median interval is another rate. */
+/**
+ * A fitted period this far from the median interval is another rate, but for jitter: so many times
+ * the distance from the median to the fifth of the intervals below it.
+ */
 const OTHER_RATE = 0.1;
+const OTHER_SPREADS = 1.5;
 /** Off the beat: further than this, than this share of the period, than so many mean deviations. */
 const OFF_MS = 4;
 const OFF_SHARE = 0.12;
@@ -30,6 +34,7 @@ export interface Place {
 export class Rhythm {
   readonly #intervals: number[] = [];
   #medianMs = 0;
+  #spreadMs = 0;
   #periodMs = 0;
   #beatMs = NaN;
   #lastMs = NaN;
@@ -69,8 +74,8 @@ export class Rhythm {
       return;
     }
     this.#learnMedian(intervalMs);
-    const other = Math.abs(this.#periodMs - this.#medianMs) > OTHER_RATE * this.#medianMs;
-    if (this.#periodMs === 0 || other) {
+    const other = Math.max(OTHER_RATE * this.#medianMs, OTHER_SPREADS * this.#spreadMs);
+    if (this.#periodMs === 0 || Math.abs(this.#periodMs - this.#medianMs) > other) {
       this.#periodMs = this.#medianMs;
       this.#begin(stampMs);
       return;
@@ -119,5 +124,6 @@ export class Rhythm {
     const sorted = [...this.#intervals].sort((a, b) => a - b);
     // The lower one of two: a lost frame makes an interval longer, nothing makes it shorter.
     this.#medianMs = sorted[(sorted.length - 1) >> 1]!;
+    this.#spreadMs = this.#medianMs - sorted[Math.floor(sorted.length / 5)]!;
   }
 }

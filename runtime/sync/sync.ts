@@ -2,6 +2,7 @@ import type { DropReason, Frame, FrameSet, MissingReason, RawFrame } from '../..
 import { leastDelayOf, syncSchema, type SyncConfig } from './config.js';
 import { frameSet } from './frame-set.js';
 import { Lane, type Held } from './lane.js';
+import { withoutWrongPairs } from './rivals.js';
 import { Ticker, wrap } from './ticker.js';
 
 export interface SyncOptions extends Partial<SyncConfig> {
@@ -25,8 +26,6 @@ const RHYTHM_UNKNOWN_MS = 1000 / 30;
 /** A camera without a frame for so many of its periods, and so many times `maxWaitMs`, is silent. */
 const SILENT_PERIODS = 5;
 const SILENT_WAITS = 2;
-/** The next frame comes no sooner than this share of the period after the last. */
-const SOONEST = 0.75;
 /** Cameras whose rate differs from the sets' by more keep no phase: they slip through all of them. */
 const SAME_RATE = 0.02;
 /** `rateHz: auto`: cameras slower than this share of the fastest do not slow the others down. */
@@ -224,14 +223,14 @@ export class SyncStage {
       if (held.capturedMs < atMs - periodMs / 2) continue;
       if (!best || Math.abs(held.capturedMs - atMs) < Math.abs(best.capturedMs - atMs)) best = held;
     }
-    const soonestMs = lane.lastCapturedMs + SOONEST * lane.periodMs;
+    const { soonestMs } = lane;
     const gone = lane.ended || lane.disconnected;
     if (best !== undefined && Math.abs(best.capturedMs - atMs) <= tolerance) {
       const distance = Math.abs(best.capturedMs - atMs);
       const final = passed || gone || best.capturedMs >= atMs || soonestMs - atMs >= distance;
       return { kind: 'frame', held: best, untilMs: final ? -Infinity : this.#dueMs(lane) };
     }
-    if (passed || (soonestMs >= endMs && lane.periodMs > 0)) {
+    if (passed || soonestMs >= endMs) {
       const slow = lane.periodMs > 1.5 * periodMs;
       const reason = best !== undefined || slow ? 'out-of-tolerance' : 'dropped';
       return { kind: 'none', reason };
@@ -270,7 +269,7 @@ export class SyncStage {
       const held = chosen.get(lane);
       lane.servedMs = held?.capturedMs ?? Infinity;
       if (held !== undefined) frames.set(lane.cameraId, this.#take(lane, held));
-      else missing.set(lane.cameraId, offer.kind === 'none' ? offer.reason : 'late');
+      else missing.set(lane.cameraId, reasonOf(offer));
     }
     this.#closedMs = atMs + periodMs / 2;
     const tolerance = this.#toleranceMs;
@@ -295,33 +294,14 @@ export class SyncStage {
     return Math.min(this.#config.toleranceMs, this.#ticker.periodMs / 2);
   }
 
-  /** Of cameras faster than the sets, the frame nearest to those of the cameras without a choice. */
+  /** Every camera's frame nearest to the tick, but for those that would be wrong beside another. */
   #choose(offers: readonly Offer[]): Map<Lane, Held> {
-    const { atMs } = this.#ticker;
-    const chosen = new Map<Lane, Held>();
-    const several: [Lane, Held[]][] = [];
-    let sumMs = 0;
+    const { atMs, periodMs } = this.#ticker;
+    const nearest = new Map<Lane, Held>();
     for (const [i, offer] of offers.entries()) {
-      if (offer.kind !== 'frame') continue;
-      const lane = this.#lanes[i]!;
-      const inReach = lane.held.filter(
-        ({ capturedMs }) => Math.abs(capturedMs - atMs) <= this.#toleranceMs,
-      );
-      if (inReach.length > 1) several.push([lane, inReach]);
-      else {
-        chosen.set(lane, offer.held);
-        sumMs += offer.held.capturedMs;
-      }
+      if (offer.kind === 'frame') nearest.set(this.#lanes[i]!, offer.held);
     }
-    for (const [lane, inReach] of several) {
-      const centre = chosen.size === 0 ? atMs : sumMs / chosen.size;
-      const nearest = inReach.reduce((a, b) =>
-        Math.abs(b.capturedMs - centre) < Math.abs(a.capturedMs - centre) ? b : a,
-      );
-      chosen.set(lane, nearest);
-      sumMs += nearest.capturedMs;
-    }
-    return chosen;
+    return withoutWrongPairs(nearest, atMs, periodMs);
   }
 
   #take(lane: Lane, held: Held): Frame {
@@ -349,10 +329,15 @@ export class SyncStage {
     const phases = this.#lanes
       .filter((lane) => !lane.ended && !this.#silent(lane))
       .filter((lane) => Math.abs(lane.periodMs - period) < SAME_RATE * period)
-      .map((lane) => wrap(lane.beatNear(atMs) - atMs, period));
+      .map((lane) => wrap(lane.beatNear(atMs) - lane.lateMs / 2 - atMs, period));
     this.#ticker.advance(phases, period);
     if (!empty) return;
     const earliest = Math.min(...this.#lanes.map(({ held }) => held[0]?.capturedMs ?? Infinity));
     if (earliest !== Infinity) this.#ticker.skipTo(earliest);
   }
+}
+
+function reasonOf(offer: Offer): MissingReason {
+  if (offer.kind === 'none') return offer.reason;
+  return offer.kind === 'frame' ? 'out-of-tolerance' : 'late';
 }
