@@ -61,7 +61,7 @@ export class CameraClock {
   #fittedAtMs = -Infinity;
   #doubtful: Point[] = [];
   /** A frame came earlier than any can: how the clock changed is all that is open. */
-  #changed = false;
+  changed = false;
   /** Counts changes of the mapping. */
   version = 0;
   /** Times the clock was found set. */
@@ -108,6 +108,11 @@ export class CameraClock {
     return stampMs + this.#gapBase + offset - this.#leastDelayMs;
   }
 
+  /** Stamps that contradict the clock are being looked at. */
+  get doubting(): boolean {
+    return this.#doubtful.length > 0;
+  }
+
   observe(stampMs: number, arrivedAtMs: number): Observation {
     if (this.#filter === undefined) {
       this.#stampBase = stampMs;
@@ -130,9 +135,9 @@ export class CameraClock {
     const impossible = Math.min(STEP_MS, toleranceMs + CERTAIN * this.#filter.deviationAt(x));
     // Once a stamp was doubtful, only a frame too fast for a step back says that nothing happened.
     const cleared = this.#doubtful.length === 0 || place === undefined || excess < periodMs / 2;
-    if (!regular || !cleared || excess < -impossible || this.#changed) {
+    if (!regular || !cleared || excess < -impossible || this.changed) {
       const paused = arrivedAtMs - this.#fittedAtMs > PAUSE_MS;
-      this.#changed ||= place !== undefined && excess < -impossible;
+      this.changed ||= place !== undefined && excess < -impossible;
       return this.#doubt({ x, y, offMs: paused ? NaN : (place?.offMs ?? NaN) });
     }
     this.#doubtful = [];
@@ -166,7 +171,7 @@ export class CameraClock {
     if (this.#doubtful.length < enough) return 'doubtful';
     const points = this.#doubtful;
     this.#doubtful = [];
-    this.#changed = false;
+    this.changed = false;
     return this.#resolve(points);
   }
 

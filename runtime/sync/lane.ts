@@ -13,7 +13,12 @@ export interface Held {
 
 /** Most frames of one camera that wait; the pool has more slots than this. */
 const MOST_HELD = 40;
-const RECENT_STAMPS = 64;
+const RECENT = 64;
+/** How much longer overtaken frames are waited for than the longest so far was, and how that fades. */
+const OVERTAKEN_SLACK_MS = 1;
+const OVERTAKEN_FADE = 0.998;
+/** A clock set forward by whole periods is found out after so long at most. */
+const UNNOTICED_MS = 250;
 /** A camera whose last frames all came too late for any set is not waited for. */
 const LATE_STREAK = 8;
 /** Sources whose stamps are on the runtime's clock. */
@@ -32,7 +37,8 @@ export class Lane {
   readonly #rhythm = new Rhythm();
   readonly #clock: CameraClock;
   readonly #delays = new Delays();
-  readonly #recentStamps: number[] = [];
+  /** The last frames that fitted, by stamp. */
+  readonly #recent: Pick<RawFrame, 'stampMs' | 'arrivedAtMs'>[] = [];
   #lateStreak = 0;
   #lastStampMs = NaN;
   #clockVersion = -1;
@@ -47,6 +53,8 @@ export class Lane {
   lastArrivedMs = -Infinity;
   /** Capture time of the frame that the last set took; Infinity where it took none. */
   servedMs = Infinity;
+  /** How long after the frame that overtook it a frame may come; 0 where none is overtaken. */
+  overtakenMs = 0;
   stampSource: StampSource | undefined;
 
   constructor(cameraId: string, leastDelayMs: number) {
@@ -92,11 +100,11 @@ export class Lane {
   neighboursOf({ raw, capturedMs, settled }: Held): number[] {
     const { periodMs } = this;
     if (settled) return [capturedMs - periodMs, capturedMs + periodMs];
-    const at = this.#recentStamps.lastIndexOf(raw.stampMs);
-    const [before, after] = [this.#recentStamps[at - 1], this.#recentStamps[at + 1]];
+    const at = this.#recent.findLastIndex(({ stampMs }) => stampMs === raw.stampMs);
+    const [before, after] = [this.#recent[at - 1], this.#recent[at + 1]];
     return [
-      ...(before === undefined ? [] : [this.#mapped(before)]),
-      after === undefined ? capturedMs + periodMs : this.#mapped(after),
+      ...(before === undefined ? [] : [this.#mapped(before.stampMs)]),
+      after === undefined ? capturedMs + periodMs : this.#mapped(after.stampMs),
     ];
   }
 
@@ -146,19 +154,21 @@ export class Lane {
     this.stampSource = raw.stampSource;
     this.disconnected = false;
     this.lastArrivedMs = Math.max(this.lastArrivedMs, raw.arrivedAtMs);
-    const reason = this.#refusal(raw);
+    const overtaken = this.#fillsHole(raw.stampMs);
+    const reason = this.#refusal(raw, overtaken);
     if (reason !== undefined) {
       this.drop(raw, reason);
       return;
     }
-    if (!(raw.stampMs <= this.#lastStampMs)) this.#rhythm.push(raw.stampMs);
-    this.#lastStampMs = raw.stampMs;
-    this.#recentStamps.push(raw.stampMs);
-    if (this.#recentStamps.length > RECENT_STAMPS) this.#recentStamps.shift();
+    this.#remember(raw);
+    if (!overtaken) {
+      if (!(raw.stampMs <= this.#lastStampMs)) this.#rhythm.push(raw.stampMs);
+      this.#lastStampMs = raw.stampMs;
+    }
     const before = this.held.at(-1);
     const mapped = this.#map(raw);
     const capturedMs = before?.settled === true ? Math.max(mapped, before.capturedMs) : mapped;
-    this.lastCapturedMs = capturedMs;
+    if (!overtaken) this.lastCapturedMs = capturedMs;
     // Not since the capture: a frame that comes late because it was captured late is late too.
     if (this.periodMs > 0) this.#delays.push(raw.arrivedAtMs - this.beatNear(capturedMs));
     this.#lateStreak = raw.arrivedAtMs - capturedMs > maxWaitMs ? this.#lateStreak + 1 : 0;
@@ -167,8 +177,31 @@ export class Lane {
       this.drop(raw, capturedMs > this.servedMs ? 'superseded' : 'late');
       return;
     }
-    this.held.push({ raw, capturedMs, settled: false });
+    const after = overtaken ? this.held.findIndex((held) => held.capturedMs > capturedMs) : -1;
+    this.held.splice(after < 0 ? this.held.length : after, 0, { raw, capturedMs, settled: false });
     if (this.held.length > MOST_HELD) this.drop(this.held.shift()!.raw, 'backpressure');
+  }
+
+  #remember({ stampMs, arrivedAtMs }: RawFrame): void {
+    const at = 1 + this.#recent.findLastIndex((other) => other.stampMs < stampMs);
+    this.overtakenMs *= OVERTAKEN_FADE;
+    const by = this.#recent[at];
+    if (by !== undefined) {
+      const lag = arrivedAtMs - by.arrivedAtMs + OVERTAKEN_SLACK_MS;
+      this.overtakenMs = Math.max(this.overtakenMs, lag);
+    }
+    this.#recent.splice(at, 0, { stampMs, arrivedAtMs });
+    if (this.#recent.length > RECENT) this.#recent.shift();
+  }
+
+  /** A stamp that goes back is an overtaken frame's where the beat has a hole, else a clock's that was set. */
+  #fillsHole(stampMs: number): boolean {
+    if (!(stampMs < this.#lastStampMs) || stampMs < (this.#recent[0]?.stampMs ?? Infinity))
+      return false;
+    const { toleranceMs, periodMs } = this.#rhythm;
+    const offMs = this.#rhythm.place(stampMs)?.offMs;
+    if (offMs === undefined || Math.abs(offMs) > toleranceMs || this.#clock.doubting) return false;
+    return this.#recent.every((other) => Math.abs(other.stampMs - stampMs) > periodMs / 2);
   }
 
   /** Stamps are on the runtime's clock already: nothing has to be learned. */
@@ -176,13 +209,16 @@ export class Lane {
     return EXACT.has(this.stampSource ?? '');
   }
 
-  #refusal(raw: RawFrame): DropReason | undefined {
+  #refusal(raw: RawFrame, overtaken: boolean): DropReason | undefined {
     const { stampMs, arrivedAtMs } = raw;
     if (!Number.isFinite(stampMs) || !Number.isFinite(arrivedAtMs)) return 'invalid-stamp';
-    if (stampMs <= this.#lastStampMs && this.#recentStamps.includes(stampMs)) return 'duplicate';
+    if (overtaken) return undefined;
+    if (stampMs <= this.#lastStampMs && this.#recent.some((other) => other.stampMs === stampMs))
+      return 'duplicate';
     if (this.exact) return stampMs < this.#lastStampMs ? 'out-of-order' : undefined;
     const observation = this.#clock.observe(stampMs, arrivedAtMs);
     if (observation === 'doubtful') {
+      if (this.#clock.changed) this.#dropSinceGap();
       const swapped = this.#lastStampMs - stampMs;
       return swapped > 0 && swapped < 250 ? 'out-of-order' : 'clock-step';
     }
@@ -190,9 +226,22 @@ export class Lane {
       // What waits was stamped by the clock as it was: its mapping stays.
       for (const held of this.held) held.settled = true;
       this.#lastStampMs = NaN;
-      this.#recentStamps.length = 0;
+      this.#recent.length = 0;
     }
     return undefined;
+  }
+
+  /** The clock was set forward by whole periods, unnoticed: what seemed lost frames was the step. */
+  #dropSinceGap(): void {
+    const { periodMs } = this;
+    const stamps = this.#recent.map(({ stampMs }) => stampMs);
+    const at = stamps.findLastIndex((ms, i) => i > 0 && ms - stamps[i - 1]! > 1.5 * periodMs);
+    if (at < 0 || this.#lastStampMs - stamps[at]! > UNNOTICED_MS) return;
+    for (const held of this.held.filter(({ raw }) => raw.stampMs >= stamps[at]!)) {
+      if (held.settled) continue;
+      this.held.splice(this.held.indexOf(held), 1);
+      this.drop(held.raw, 'clock-step');
+    }
   }
 
   #map(raw: RawFrame): number {

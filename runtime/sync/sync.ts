@@ -214,10 +214,10 @@ export class SyncStage {
     const endMs = atMs + periodMs / 2;
     const tolerance = this.#toleranceMs;
     let best: Held | undefined;
-    let passed = false;
+    let passed: Held | undefined;
     for (const held of lane.held) {
       if (held.capturedMs >= endMs) {
-        passed = true;
+        passed = held;
         break;
       }
       if (held.capturedMs < atMs - periodMs / 2) continue;
@@ -227,10 +227,13 @@ export class SyncStage {
     const gone = lane.ended || lane.disconnected;
     if (best !== undefined && Math.abs(best.capturedMs - atMs) <= tolerance) {
       const distance = Math.abs(best.capturedMs - atMs);
-      const final = passed || gone || best.capturedMs >= atMs || soonestMs - atMs >= distance;
+      const final =
+        passed !== undefined || gone || best.capturedMs >= atMs || soonestMs - atMs >= distance;
       return { kind: 'frame', held: best, untilMs: final ? -Infinity : this.#dueMs(lane) };
     }
-    if (passed || soonestMs >= endMs) {
+    if (passed !== undefined || soonestMs >= endMs) {
+      const untilMs = (passed?.raw.arrivedAtMs ?? lane.lastArrivedMs) + lane.overtakenMs;
+      if (best === undefined && !gone && untilMs > this.#nowMs) return { kind: 'waiting', untilMs };
       const slow = lane.periodMs > 1.5 * periodMs;
       const reason = best !== undefined || slow ? 'out-of-tolerance' : 'dropped';
       return { kind: 'none', reason };
