@@ -24,7 +24,29 @@ import * as start from './start.js';
 import * as synth from './synth.js';
 import * as train from './train.js';
 
-const program = new Command('clmex')
+/** Names an option that does not exist before one that is missing: it may be that one, misspelt. */
+class StrictCommand extends Command {
+  override createCommand(name?: string): Command {
+    return new StrictCommand(name);
+  }
+
+  override parseOptions(args: string[]): ReturnType<Command['parseOptions']> {
+    const parsed = super.parseOptions(args);
+    const [unknown] = parsed.unknown;
+    const lacks = this.options.some(
+      (option) => option.mandatory && this.getOptionValue(option.attributeName()) === undefined,
+    );
+    if (
+      lacks &&
+      unknown !== undefined &&
+      !['-h', '--help'].some((flag) => parsed.unknown.includes(flag))
+    )
+      this.error(`error: unknown option '${unknown}'`, { code: 'commander.unknownOption' });
+    return parsed;
+  }
+}
+
+const program = new StrictCommand('clmex')
   .description('Multi-camera facial expressions: one robust score per person.')
   .version(manifest.version)
   .exitOverride()

@@ -13,6 +13,9 @@ import {
 } from './layout.js'; // prettier-ignore
 import { cameraTransform } from './transform.js';
 
+/** The disk is full, the user's share of it, or the largest file that may be written. */
+const NO_ROOM = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
+
 export interface RecordingOptions {
   /** Where the cameras stand; its camera ids are those of the frames. */
   readonly rig?: RigCalibration | undefined;
@@ -306,7 +309,7 @@ class GuardedFile implements IWritable {
         done += (await this.#handle.write(bytes, done, bytes.byteLength - done)).bytesWritten;
       }
     } catch (cause) {
-      const full = (cause as NodeJS.ErrnoException).code === 'ENOSPC';
+      const full = NO_ROOM.has((cause as NodeJS.ErrnoException).code ?? '');
       throw new ClmexError(
         full ? 'limit-exceeded' : 'source-failed',
         full ? 'the disk is full; the recording ends here' : 'cannot write the recording',

@@ -40,7 +40,20 @@ describe('the command line, used wrongly', () => {
     }
   });
 
+  it('names an option it does not know rather than one that is missing', async () => {
+    const { code, stderr } = await runCli('start', '--prot', '5');
+    expect([code, stderr.split('\n')[0]]).toEqual([2, "error: unknown option '--prot'"]);
+    expect((await runCli('start')).stderr).toMatch(/required option '--config/);
+    expect((await runCli('start', '--help')).code).toBe(0);
+  });
+
   it.each([
+    [
+      'more cameras than it can serve',
+      { cameras: Array.from({ length: 64 }, (_, i) => ({ id: `c${i}`, source: pattern })) },
+      2,
+      /cameras.*8/s,
+    ],
     ['no JSON', '{ cameras', 2, /not JSON/],
     [
       'an unknown source',

@@ -133,6 +133,25 @@ describe('clmex record', () => {
     await expect.poll(alive, { timeout: 10_000 }).toEqual([]);
   });
 
+  it('says that there is no room left, keeps what was written, and leaves no child', async () => {
+    const config = await configOf([testPattern('left'), await rtspCamera('right')]);
+    const out = join(folder, 'out.mcap');
+    const command = [process.execPath, CLI, 'record', '--config', config, '--out', out];
+    // The largest file this process may write; a full disk answers at the same place.
+    const limited = `trap '' XFSZ; ulimit -f 2500; exec "$@"`;
+    const args = ['-c', limited, 'bash', ...command, '--quality', '100', '--seconds', '60'];
+    const { child, ended } = launch('bash', args);
+    await expect.poll(() => sizeOf(out), { timeout: 30_000 }).toBeGreaterThan(1_000_000);
+    const children = await childrenOf(child.pid);
+    expect(children.length).toBeGreaterThanOrEqual(2);
+    const { code, errors } = await ended;
+    expect(code).toBe(1);
+    expect(errors).toMatch(/full|room/);
+    const { cameras } = await summarizeRecording(out);
+    expect(cameras.reduce((sum, { frames }) => sum + frames, 0)).toBeGreaterThan(20);
+    for (const { pid } of children) expect(existsSync(`/proc/${pid}`)).toBe(false);
+  });
+
   it('ends cleanly on Ctrl-C', async () => {
     const config = await configOf([testPattern('left')]);
     const out = join(folder, 'out.mcap');

@@ -86,6 +86,41 @@ describe('a clock that is set while it runs', () => {
   });
 });
 
+describe('a clock set forward by whole periods', () => {
+  it('is found by a frame that comes too early, and takes with it those that hid it', () => {
+    let wrong = 0;
+    for (const periods of [1, 2, 3, 6]) {
+      for (const camera of [0, 1, 2]) {
+        const step: SimulatedEvent = { kind: 'step', atMs: 9000, byMs: (periods * 1000) / 30 };
+        const { sets, ids, stage, trueMs } = run(rig({ [camera]: [step] }), 12_000);
+        expect(stage.stepsOf(ids[camera]!)).toBe(1);
+        for (const { set } of sets) {
+          const times = [...set.frames.values()].map(trueMs);
+          if (Math.max(...times) - Math.min(...times) > 1000 / 60) wrong++;
+        }
+      }
+    }
+    expect(wrong).toBe(0);
+  });
+});
+
+describe('frames that are overtaken', () => {
+  it('take their place in sets that are still open', () => {
+    const cameras = rig().map((camera) => ({ ...camera, reorderShare: 0.05, dropShare: 0 }));
+    const { sets, stage, ids } = run(cameras, 60_000);
+    const complete = sets.filter(({ set }) => set.missing.size === 0).length;
+    expect(complete / sets.length).toBeGreaterThan(0.98);
+    for (const id of ids) {
+      const { late = 0, ...others } = stage.dropsOf(id);
+      expect(late + (others['out-of-order'] ?? 0)).toBeLessThan(20);
+      expect(stage.stepsOf(id)).toBe(0);
+    }
+    const order = sets.map(({ set }) => set.frames.get(ids[0]!)?.stampMs ?? NaN);
+    const known = order.filter((ms) => !Number.isNaN(ms));
+    expect(known).toEqual(known.toSorted((a, b) => a - b));
+  });
+});
+
 describe('a camera that changes its rate', () => {
   it('slows the sets down, complete all the while', () => {
     const { sets } = run(rig({ 3: [{ kind: 'rate', atMs: 10_000, rateHz: 15 }] }), 20_000);

@@ -106,6 +106,34 @@ describe('a frame set', () => {
     expect(stage.poll(10_050)[0]!.missing.get('b')).toBe('late');
   });
 
+  it('waits on where nobody listened, so that frames which piled up are not late', () => {
+    const stage = stageOf();
+    feedUntil(stage, 100);
+    stage.push(exact('a', 100, 10_000));
+    // b's frame lies unread while the process is busy until 10,200.
+    stage.excuse(10_250);
+    expect(stage.poll(10_200)).toEqual([]);
+    const [set] = stage.push(exact('b', 100, 10_003, 198));
+    expect([...set!.frames.keys()]).toEqual(['a', 'b']);
+    stage.push(exact('a', 101, 10_100, 110));
+    expect(stage.poll(10_250)[0]!.missing.get('b')).toBe('late');
+  });
+
+  it('leaves out a frame whose neighbour may be nearer to the others', () => {
+    const stage = new SyncStage({ cameraIds: ['a', 'b', 'c'], rateHz: 10 });
+    const sets: FrameSet[] = [];
+    // a and c hold the tick at 0; b lies on the border between two sets.
+    for (let i = 0; i < 40; i++) {
+      sets.push(...stage.push(exact('a', i, i * 100)), ...stage.push(exact('c', i, i * 100 + 40)));
+      sets.push(...stage.push(exact('b', i, i * 100 + 70)));
+    }
+    sets.push(...stage.close());
+    for (const { frames } of sets.slice(10)) {
+      const times = [...frames.values()].map(({ capturedAtMs }) => capturedAtMs);
+      expect(Math.max(...times) - Math.min(...times)).toBeLessThan(75);
+    }
+  });
+
   it('takes the nearest frame of a faster camera and counts the others', () => {
     const stage = new SyncStage({ cameraIds: ['slow', 'fast'] });
     const sets: FrameSet[] = [];
