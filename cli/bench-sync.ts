@@ -4,6 +4,7 @@ import { ClmexError } from '../core/errors.js';
 import type { RawFrame } from '../core/types.js';
 import { readTimestamps } from '../runtime/camera/timestamps.js';
 import { readArrivals, type RecordedTimes } from '../runtime/recording/index.js';
+import type { SyncConfig } from '../runtime/sync/config.js';
 import { median, type MatchReport } from '../runtime/sync/judge.js';
 import {
   measureArrivals, measureFrames, measureScenario, type ArrivalReport, type ScenarioReport,
@@ -19,6 +20,7 @@ interface Options {
   readonly seconds: number;
   readonly recording: readonly string[];
   readonly timestamps: readonly string[];
+  readonly knownDelays: boolean;
   readonly json: boolean;
 }
 
@@ -32,6 +34,11 @@ export function register(bench: Command): void {
     .option('--free-running', 'with --rates: each camera at its own phase and crystal', false)
     .option('--seconds <n>', 'with --rates: simulated time', integer('--seconds', 10, 36_000), 600)
     .option('--recording <file...>', 'also measure these recordings', [])
+    .option(
+      '--known-delays',
+      'tell the stage the least delay of each camera of a recording with truth',
+      false,
+    )
     .option('--timestamps <csv...>', 'also measure a rig given by its timestamps files', [])
     .option('--json', 'print one JSON document', false)
     .action(run);
@@ -49,7 +56,8 @@ async function run(options: Options): Promise<void> {
     streams.push(measureScenario(scenario));
   }
   const recordings: Record<string, ArrivalReport | ScenarioReport> = {};
-  for (const path of options.recording) recordings[path] = await measureRecording(path);
+  for (const path of options.recording)
+    recordings[path] = await measureRecording(path, options.knownDelays);
   const rig =
     options.timestamps.length > 0 ? await measureTimestamps(options.timestamps) : undefined;
   // The first scenario is the one the targets are stated for.
@@ -72,7 +80,10 @@ function ratesOf(texts: readonly string[]): number[] {
   });
 }
 
-async function measureRecording(path: string): Promise<ArrivalReport | ScenarioReport> {
+async function measureRecording(
+  path: string,
+  knownDelays: boolean,
+): Promise<ArrivalReport | ScenarioReport> {
   const frames = await readArrivals(path);
   const cameraIds = [...new Set(frames.map(({ cameraId }) => cameraId))].sort();
   if (frames.length === 0) {
@@ -85,7 +96,16 @@ async function measureRecording(path: string): Promise<ArrivalReport | ScenarioR
     return measureArrivals(frames.map(rawOf), cameraIds, {});
   }
   const known = frames.map((frame) => ({ ...frame, trueMs: frame.trueCapturedAtMs! }));
-  return measureKnown(basename(path), known, cameraIds);
+  const config = knownDelays ? { leastDelayMs: leastDelaysOf(known) } : {};
+  return measureKnown(basename(path), known, cameraIds, config);
+}
+
+/** What nobody can see one-way: how long each camera's fastest frame was under way. */
+function leastDelaysOf(frames: readonly SimulatedFrame[]): Record<string, number> {
+  const least: Record<string, number> = {};
+  for (const { cameraId, arrivedAtMs, trueMs } of frames)
+    least[cameraId] = Math.min(least[cameraId] ?? Infinity, arrivedAtMs - trueMs);
+  return least;
 }
 
 /** Stamps in files are taken for the truth. */
@@ -106,12 +126,13 @@ function measureKnown(
   name: string,
   frames: readonly SimulatedFrame[],
   cameraIds: readonly string[],
+  config: Partial<SyncConfig> = {},
 ): ScenarioReport {
   const periods = cameraIds.map((id) => {
     const times = frames.filter(({ cameraId }) => cameraId === id).map(({ trueMs }) => trueMs);
     return median(times.slice(1).map((ms, i) => ms - times[i]!));
   });
-  return measureFrames(name, frames, {}, { cameraIds, periodMs: Math.max(...periods) });
+  return measureFrames(name, frames, config, { cameraIds, periodMs: Math.max(...periods) });
 }
 
 const NO_PIXELS = new Uint8Array(new SharedArrayBuffer(0));

@@ -134,11 +134,14 @@ describe('clmex record', () => {
   });
 
   it('says that there is no room left, keeps what was written, and leaves no child', async () => {
-    const config = await configOf([testPattern('left'), await rtspCamera('right')]);
+    const pipeline =
+      'videotestsrc is-live=true pattern=snow ! video/x-raw,width=320,height=240,framerate=15/1';
+    const snow = { id: 'left', source: { kind: 'gstreamer', pipeline } };
+    const config = await configOf([snow, await rtspCamera('right')]);
     const out = join(folder, 'out.mcap');
     const command = [process.execPath, CLI, 'record', '--config', config, '--out', out];
     // The largest file this process may write; a full disk answers at the same place.
-    const limited = `trap '' XFSZ; ulimit -f 2500; exec "$@"`;
+    const limited = `trap '' XFSZ; ulimit -f 4000; exec "$@"`;
     const args = ['-c', limited, 'bash', ...command, '--quality', '100', '--seconds', '60'];
     const { child, ended } = launch('bash', args);
     await expect.poll(() => sizeOf(out), { timeout: 30_000 }).toBeGreaterThan(1_000_000);
