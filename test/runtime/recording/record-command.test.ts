@@ -80,7 +80,7 @@ describe('clmex record', () => {
       '--out',
       out,
       '--seconds',
-      '5',
+      '8',
       '--json',
     ]);
     const result = await ended;
@@ -182,7 +182,7 @@ describe('clmex record', () => {
     const bad = { id: 'bad', source: { kind: 'video', path: broken } };
     const out = join(folder, 'out.mcap');
     const record = (config: string) =>
-      launch(process.execPath, [CLI, 'record', '--config', config, '--out', out, '--seconds', '3'])
+      launch(process.execPath, [CLI, 'record', '--config', config, '--out', out, '--seconds', '6'])
         .ended;
     const some = await record(await configOf([bad, testPattern('left')]));
     expect(some).toMatchObject({
