@@ -1,21 +1,22 @@
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { z } from 'zod';
 import {
   projectPoint, toCamera, type CameraCalibration, type RigCalibration,
 } from '../calibration/index.js'; // prettier-ignore
 import { apply, multiply, rotationAngleDeg, type Mat3, type Vec3 } from '../core/geometry.js';
-import type { HeadPose } from '../core/types.js';
+import type { Face, HeadPose } from '../core/types.js';
 import { createEngine } from '../runtime/engine/engine.js';
-import { FaceStage, type StillFace } from '../runtime/faces/faces.js';
+import { FaceStage } from '../runtime/faces/faces.js';
 import { anglesOf, rotationOnto, rotationOf, towardsRay } from '../runtime/faces/pose.js';
-import { decodePicture } from '../runtime/image.js';
-import { readRecording, readRecordingRig, readTruth } from '../runtime/recording/index.js';
+import { readRecordingRig, readTruth } from '../runtime/recording/index.js';
 import { unpackPoints } from '../training/scene/truth-record.js';
 import { ClmexError } from '../core/errors.js';
 import { printResult, progress } from './output.js';
+import { finderOf, instantsOf, type Finder, type Looking } from './pose-looks.js';
 
 interface Options {
   readonly landmarks?: string;
+  readonly look: Looking;
   readonly json: boolean;
 }
 
@@ -26,6 +27,14 @@ export function register(bench: Command): void {
     .description('Landmarks and head pose against the truth of rendered recordings, by yaw.')
     .argument('[recording...]', 'recordings of clmex synth', ['samples/recordings/two-people.mcap'])
     .option('--landmarks <file>', 'a face_landmarker.task instead of the 468-point mesh')
+    .addOption(
+      new Option(
+        '--look <how>',
+        'pictures one by one, or followed, without or with cross-view seeds',
+      )
+        .choices(['still', 'alone', 'seeded'])
+        .default('still'),
+    )
     .option('--json', 'print one JSON document', false)
     .action(run);
 }
@@ -54,14 +63,15 @@ async function run(recordings: readonly string[], options: Options): Promise<voi
       throw new ClmexError('invalid-file', 'a recording without a calibration', { field: path });
     const stage = await FaceStage.create({ engine, detector: 'auto', maxFaces: 8, landmarks: options.landmarks, calibration: rig.cameras }); // prettier-ignore
     try {
-      unmatched += await measure(path, rig, stage, looks);
+      const find = finderOf(stage, rig, options.look);
+      unmatched += await measure(path, rig, stage.canonical, find, looks);
     } finally {
       await stage.close();
     }
     progress(`${path}: ${looks.length} looks at a face so far`);
   }
   const bins = Array.from({ length: BINS }, (_, i) => summary(looks, i));
-  const report = { recordings, bins, falseFaces: unmatched };
+  const report = { recordings, look: options.look, bins, falseFaces: unmatched };
   printResult(options.json, report, () => text(bins, unmatched));
 }
 
@@ -80,36 +90,34 @@ interface Instant {
 }
 
 /** Adds the looks of one recording; returns how many faces belong to nobody. */
-async function measure(path: string, rig: RigCalibration, stage: FaceStage, looks: Look[]) {
+async function measure(
+  path: string,
+  rig: RigCalibration,
+  canonical: FaceStage['canonical'],
+  find: Finder,
+  looks: Look[],
+): Promise<number> {
   const truth = (await readTruth(path)).flatMap(({ atMs, value }): Instant[] => {
     const record = z.object({ people: z.array(personSchema) }).safeParse(value);
     return record.success ? [{ atMs, people: record.data.people }] : [];
   });
   if (truth.length === 0)
     throw new ClmexError('invalid-file', 'a recording without truth', { field: path });
-  const faceAxes = new Map(axesOf(truth, stage.canonical));
-  const every = Math.max(1, Math.round(FRAME_MS / ((truth.at(-1)!.atMs - truth[0]!.atMs) / truth.length))); // prettier-ignore
-  const counts = new Map<string, number>();
+  const faceAxes = new Map(axesOf(truth, canonical));
   let unmatched = 0;
-  for await (const entry of readRecording(path)) {
-    if (entry.kind !== 'frame') continue;
-    const { cameraId, trueCapturedAtMs = entry.frame.stampMs, jpeg } = entry.frame;
-    const count = counts.get(cameraId) ?? 0;
-    counts.set(cameraId, count + 1);
-    if (count % every !== 0) continue;
-    const apart = (instant: Instant): number => Math.abs(instant.atMs - trueCapturedAtMs);
-    const instant = truth.reduce((best, other) => (apart(other) < apart(best) ? other : best));
-    const picture = await decodePicture(jpeg, path);
-    const left = new Set(await stage.still({ cameraId, capturedAtMs: 0, ...picture }));
-    for (const person of instant.people)
-      looks.push(lookAt(person, faceAxes.get(person.id)!, rig.cameras[cameraId]!, left));
-    unmatched += left.size;
+  for await (const frames of instantsOf(path)) {
+    const faces = await find(frames);
+    for (const { cameraId, capturedAtMs } of frames) {
+      const apart = (instant: Instant): number => Math.abs(instant.atMs - capturedAtMs);
+      const instant = truth.reduce((best, other) => (apart(other) < apart(best) ? other : best));
+      const left = new Set(faces.filter((face) => face.cameraId === cameraId));
+      for (const person of instant.people)
+        looks.push(lookAt(person, faceAxes.get(person.id)!, rig.cameras[cameraId]!, left));
+      unmatched += left.size;
+    }
   }
   return unmatched;
 }
-
-/** Of a long recording, about two pictures a second of each camera. */
-const FRAME_MS = 500;
 
 /**
  * Each person's face axes in the head's own: the canonical face laid on the mean of the person's
@@ -130,13 +138,13 @@ function* axesOf(
   for (const [id, sum] of sums) yield [id, rotationOnto(sum, points, basis)];
 }
 
-function lookAt(person: Person, axes: Mat3, camera: CameraCalibration, left: Set<StillFace>): Look {
+function lookAt(person: Person, axes: Mat3, camera: CameraCalibration, left: Set<Face>): Look {
   const head = person.head.rotation as unknown as Mat3;
   const place = toCamera(camera, person.head.position);
   const rotation = multiply(multiply(camera.rotation, head), axes);
   const pose = anglesOf(multiply(towardsRay(place), rotation));
   const [x, y] = projectPoint(camera, person.head.position) ?? [NaN, NaN];
-  const apart = ({ box }: StillFace): number =>
+  const apart = ({ box }: Face): number =>
     Math.hypot(box.x + box.width / 2 - x, box.y + box.height / 2 - y) / Math.max(box.width, box.height); // prettier-ignore
   const [face] = [...left].filter((other) => apart(other) < 1).sort((a, b) => apart(a) - apart(b));
   if (face === undefined) return { trueYawDeg: pose.yawDeg };
@@ -161,7 +169,7 @@ function lookAt(person: Person, axes: Mat3, camera: CameraCalibration, left: Set
 const [EYE_RIGHT, EYE_LEFT, INNER_RIGHT, INNER_LEFT] = [33, 263, 133, 362];
 
 /** Mean distance of the 468 points from the truth in the picture, in percent of the eyes' distance. */
-function landmarkError(face: StillFace, person: Person, head: Mat3, camera: CameraCalibration) {
+function landmarkError(face: Face, person: Person, head: Mat3, camera: CameraCalibration) {
   const points = unpackPoints(person.landmarks);
   const at = (i: number): Vec3 => [points[3 * i]!, points[3 * i + 1]!, points[3 * i + 2]!];
   const middle = (a: Vec3, b: Vec3): Vec3 => a.map((v, k) => (v + b[k]!) / 2) as unknown as Vec3;

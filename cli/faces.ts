@@ -35,7 +35,11 @@ export function register(program: Command): void {
     .option('--max-faces <n>', 'faces a picture at most', positive, 10)
     .option('--threads <n>', 'threads of the engine', positive, 1)
     .option('--overlay <dir>', 'write the pictures there with boxes and meshes drawn')
-    .option('--json', 'print one JSON document: a list, one entry a picture', false)
+    .option(
+      '--json',
+      'print one JSON document: a list, one entry a picture; each face also carries its quality, 0 to 1',
+      false,
+    )
     .action(run);
 }
 

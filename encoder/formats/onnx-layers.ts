@@ -208,7 +208,11 @@ function writePrelu({ name, inputs: [x = ''], alpha }: Prelu, out: OnnxTensors):
   out.node('PRelu', [out.get(x, layout), slope], out.make(name, layout));
 }
 
-/** x + (1 − α)·relu(−x): engines fuse the activation and the sum into the convolutions. */
+/**
+ * x + (1 − α)·relu(−x), from what runs in channel blocks. Where no slope is above 1 the factor goes
+ * inside, relu((α − 1)·x), and a plain sum is left, the cheapest layer there is; else it takes a
+ * convolution into which engines fuse the sum.
+ */
 function writeSlopesAsConvolutions(
   { name, inputs: [x = ''], alpha }: Prelu,
   out: OnnxTensors,
@@ -219,9 +223,10 @@ function writeSlopesAsConvolutions(
     const kernel = out.floats(`${name}/${part}/kernel`, [channels, 1, 1, 1], gains);
     return out.node('Conv', [value, kernel], `${name}/${part}`, { group: { int: channels } });
   };
-  const negative = scaled(input, 'negative', alpha.data.map(() => -1)); // prettier-ignore
-  const below = out.node('Relu', [negative], `${name}/below`);
-  const lifted = scaled(below, 'lifted', alpha.data.map((slope) => 1 - slope)); // prettier-ignore
+  const within = alpha.data.every((slope) => slope <= 1);
+  const gains = alpha.data.map((slope) => (within ? slope - 1 : -1));
+  const below = out.node('Relu', [scaled(input, 'negative', gains)], `${name}/below`);
+  const lifted = within ? below : scaled(below, 'lifted', alpha.data.map((slope) => 1 - slope)); // prettier-ignore
   out.node('Add', [lifted, input], out.make(name, 'nchw'));
 }
 

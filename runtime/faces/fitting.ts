@@ -1,6 +1,6 @@
 import { uprightOf, regionOfDetection, type Detection } from './detection.js';
 import type { Mesh, Mesher } from './mesh.js';
-import type { Pixels, Region } from './region.js';
+import { turnBetween, type Pixels, type Region } from './region.js';
 
 /** Presence from which on a region holds a face (MediaPipe's own default). */
 const PRESENT = 0.5;
@@ -25,31 +25,39 @@ export async function fitMeshes(
 ): Promise<(Mesh | undefined)[]> {
   const first = await mesher.fit(expectations);
   const meshes = first.map((mesh, i) => (accepts(mesh, expectations[i]!) ? mesh : undefined));
-  const again = expectations.flatMap((expectation, i) =>
-    meshes[i] === undefined ? variants(expectation).map((region) => ({ i, region })) : [],
-  );
-  const looks = again.map(({ i, region }) => ({ picture: expectations[i]!.picture, region }));
-  const second = await mesher.fit(looks);
-  again.forEach(({ i }, k) => {
-    const mesh = second[k]!;
-    if (!accepts(mesh, expectations[i]!)) return;
-    if (mesh.presence > (meshes[i]?.presence ?? 0)) meshes[i] = mesh;
-  });
+  for (const variants of [resized, turned]) {
+    const again = expectations.flatMap((expectation, i) =>
+      meshes[i] === undefined ? variants(expectation).map((region) => ({ i, region })) : [],
+    );
+    const looks = again.map(({ i, region }) => ({ picture: expectations[i]!.picture, region }));
+    const more = await mesher.fit(looks);
+    again.forEach(({ i }, k) => {
+      const mesh = more[k]!;
+      if (!accepts(mesh, expectations[i]!)) return;
+      if (mesh.presence > (meshes[i]?.presence ?? 0)) meshes[i] = mesh;
+    });
+  }
   return meshes;
 }
 
-/** The region as it is expected, turned by other clues, tighter and wider. */
-function variants({ region, detection }: Expectation): Region[] {
-  const sized = (scale: number, rotation: number): Region => ({
-    ...region,
-    width: region.width * scale,
-    height: region.height * scale,
-    rotation,
-  });
-  // The nearest quarter turn: heads are upright far more often than not.
-  const straight = (Math.round(region.rotation / (Math.PI / 2)) * Math.PI) / 2;
+/** Tighter, wider. */
+function resized({ region, detection }: Expectation): Region[] {
   const upright = detection === undefined ? region.rotation : uprightOf(detection);
-  return [sized(1, straight), sized(1, upright), sized(0.85, straight), sized(1.15, upright)];
+  return [scaled(region, 0.85, straight(region)), scaled(region, 1.15, upright)];
+}
+
+/** Turned by the clues the first look did not follow. */
+function turned({ region, detection }: Expectation): Region[] {
+  const others = detection === undefined ? [] : [regionOfDetection(detection).rotation, uprightOf(detection)]; // prettier-ignore
+  const untried = others.filter((rotation) => rotation !== region.rotation);
+  return [straight(region), ...untried].map((rotation) => scaled(region, 1, rotation));
+}
+
+/** The nearest quarter turn: heads are upright far more often than not. */
+const straight = ({ rotation }: Region): number => (Math.round(rotation / (Math.PI / 2)) * Math.PI) / 2; // prettier-ignore
+
+function scaled(region: Region, scale: number, rotation: number): Region {
+  return { ...region, width: region.width * scale, height: region.height * scale, rotation };
 }
 
 /** Farthest the mesh's nose and mouth may lie from the detector's, in sides of its box. */
@@ -67,7 +75,16 @@ function accepts({ presence, landmarks }: Mesh, { detection }: Expectation): boo
   return near(NOSE, nose!) && near(MOUTH, mouth!);
 }
 
-/** Expectation that a detection raises. */
+/** Past this the eyes' line is not believed: they lie on one another, or one is not an eye. */
+const MOST_APART = Math.PI / 9;
+
+/**
+ * Expectation that a detection raises: MediaPipe's own region, turned by eyes and mouth together
+ * where the eyes' line alone says something else.
+ */
 export function expectationOf(picture: Pixels, detection: Detection): Expectation {
-  return { picture, detection, region: regionOfDetection(detection) };
+  const region = regionOfDetection(detection);
+  const upright = uprightOf(detection);
+  const believed = turnBetween(region.rotation, upright) < MOST_APART;
+  return { picture, detection, region: believed ? region : { ...region, rotation: upright } };
 }

@@ -7,7 +7,7 @@ import { cacheDirectory } from '../cache.js';
 import type { Engine, Session } from '../engine/engine.js';
 
 /** Raised whenever the converter's output changes, so that old files are not taken for new ones. */
-const CONVERTER = 2;
+const CONVERTER = 3;
 
 /**
  * Loads a .tflite model. Its conversion is kept in the user's cache under the hash of the model

@@ -8,6 +8,7 @@ const MOST_BYTES = 64 << 20;
 
 const END = {
   signature: 0x06054b50, size: 22, entriesHere: 8, entries: 10, directorySize: 12, directory: 16,
+  comment: 20,
 } as const; // prettier-ignore
 const ENTRY = {
   signature: 0x02014b50, size: 46, flags: 8, method: 10, crc: 16, packed: 20, unpacked: 24,
@@ -72,15 +73,20 @@ function directoryOf(view: DataView): Entry[] {
     });
     at += ENTRY.size + nameLength + view.getUint16(at + ENTRY.extraLength, true) + view.getUint16(at + ENTRY.commentLength, true); // prettier-ignore
   }
-  if (at !== directory + view.getUint32(end + END.directorySize, true)) throw corrupt('directory');
+  const whole = at === directory + view.getUint32(end + END.directorySize, true) && at === end;
+  if (!whole) throw corrupt('directory');
   return entries;
 }
 
-/** The end record lies in the last 64 KiB, before an optional comment. */
+/**
+ * The end record lies in the last 64 KiB, before an optional comment that ends the file: models carry
+ * archives of their own inside.
+ */
 function findEnd(view: DataView): number {
   const last = view.byteLength - END.size;
   for (let at = last; at >= Math.max(0, last - 0xffff); at--) {
-    if (view.getUint32(at, true) === END.signature) return at;
+    if (view.getUint32(at, true) !== END.signature) continue;
+    if (at + END.size + view.getUint16(at + END.comment, true) === view.byteLength) return at;
   }
   throw corrupt('no end record');
 }

@@ -1,6 +1,6 @@
 import { boxOverlap } from './detection.js';
 import { SearchMemory } from './finder.js';
-import { boundsOf, type Region } from './region.js';
+import { boundsOf, turnBetween, type Region } from './region.js';
 
 /** One face followed through one camera's frames. */
 export interface Track {
@@ -87,8 +87,8 @@ const TURN_BAND = (3 * Math.PI) / 180;
  */
 export function steady(last: Region, next: Region): Region {
   const ratio = next.width / last.width;
-  const turn = Math.abs(Math.atan2(Math.sin(next.rotation - last.rotation), Math.cos(next.rotation - last.rotation))); // prettier-ignore
   const side = ratio > 1 - SIZE_BAND && ratio < 1 + SIZE_BAND ? last.width : next.width;
-  const rotation = turn < TURN_BAND ? last.rotation : next.rotation;
+  const steadied = turnBetween(next.rotation, last.rotation) < TURN_BAND;
+  const rotation = steadied ? last.rotation : next.rotation;
   return { x: next.x, y: next.y, width: side, height: side, rotation };
 }

@@ -8,6 +8,7 @@ import { blankView, EmbedStage, type EncoderView } from '../embed/embed.js';
 import { loadEncoder, type EncoderOptions, type LoadedEncoder } from '../engine/encoder.js';
 import { createEngine, type Engine } from '../engine/engine.js';
 import { FaceStage } from '../faces/faces.js';
+import type { Region } from '../faces/region.js';
 import type {
   FaceSeed,
   FramePixels,
@@ -18,6 +19,12 @@ import type {
 
 /** MediaPipe's face_landmark graph shows the model 1.5 times the face's bounds. */
 const REGION_OVER_FACE = 1.5;
+
+/** Where the landmark model looks for a seed. */
+export function regionOfSeed({ x, y, sizePx, rollDeg }: FaceSeed): Region {
+  const side = REGION_OVER_FACE * sizePx;
+  return { x, y, width: side, height: side, rotation: toRadians(rollDeg) };
+}
 
 /** A model package ready to embed. */
 interface Encoder {
@@ -64,10 +71,7 @@ export class LocalInference implements Inference {
   }
 
   faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]> {
-    for (const { cameraId, x, y, sizePx, rollDeg } of seeds) {
-      const side = REGION_OVER_FACE * sizePx;
-      this.#faces.seed(cameraId, { x, y, width: side, height: side, rotation: toRadians(rollDeg) });
-    }
+    for (const seed of seeds) this.#faces.seed(seed.cameraId, regionOfSeed(seed));
     return this.#faces.push(frames);
   }
 

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { createEngine } from '../../../runtime/engine/engine.js';
 import { FaceStage } from '../../../runtime/faces/faces.js';
@@ -67,6 +68,27 @@ describeWithData("Google's own results", () => {
     expect(Math.max(...distances)).toBeLessThan(5e-3);
     expect(Object.keys(blendshapes!)).toHaveLength(52);
   });
+
+  it.each([1, 2, 3])(
+    'finds the same face in a portrait turned by %i quarters',
+    async (quarters) => {
+      const bytes = await readFile(sharedData('mediapipe', 'business-person.png'));
+      const upright = await decodePicture(bytes);
+      const picture = await decodePicture(await sharp(bytes).rotate(90 * quarters).png().toBuffer()); // prettier-ignore
+      const auto = await FaceStage.create({ engine: await engine, detector: 'auto', maxFaces: 3 });
+      const [one] = await auto.still({ cameraId: 'a', capturedAtMs: 0, ...upright });
+      const [other] = await auto.still({ cameraId: 'a', capturedAtMs: 0, ...picture });
+      await auto.close();
+      const { width, height } = upright;
+      const place = ([x, y]: [number, number]) => [[height - y, x], [width - x, height - y], [y, width - x]][quarters - 1]!; // prettier-ignore
+      const apart = Array.from({ length: 468 }, (_, i) => {
+        const [x, y] = place([one!.landmarks[3 * i]!, one!.landmarks[3 * i + 1]!]);
+        return Math.hypot(other!.landmarks[3 * i]! - x!, other!.landmarks[3 * i + 1]! - y!);
+      });
+      // The face is 300 pixels wide.
+      expect(apart.reduce((sum, d) => sum + d, 0) / apart.length).toBeLessThan(15);
+    },
+  );
 
   it('answers the landmark tensor as the GPU did, within half precision', async () => {
     const files = readTaskFile(await readFile(TASK), TASK);

@@ -1,11 +1,6 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { createOnnxRuntime } from '../../../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../../../runtime/faces/faces.js';
-import { loadTflite } from '../../../runtime/faces/model-cache.js';
-import { packagedModels } from '../../../runtime/faces/models.js';
 import { regionOfLandmarks } from '../../../runtime/faces/mesh.js';
 import { decodePicture } from '../../../runtime/image.js';
 import type { FramePixels } from '../../../runtime/inference/inference.js';
@@ -115,27 +110,5 @@ describe('the faces stage', () => {
   it('names the landmark file that cannot be read', async () => {
     const missing = FaceStage.create({ engine, detector: 'short', maxFaces: 1, landmarks: 'no.task' }); // prettier-ignore
     await expect(missing).rejects.toMatchObject({ code: 'not-found', field: 'landmarks' });
-  });
-});
-
-describe('the cache of converted models', () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'clmex-cache-'));
-  });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
-
-  it('keeps one file a model, mends a broken one, and does without a folder it cannot write', async () => {
-    const { short } = await packagedModels();
-    await (await loadTflite(engine, short, 'short', folder)).close();
-    const [file] = await readdir(folder);
-    expect(await readdir(folder)).toHaveLength(1);
-    const whole = await readFile(join(folder, file!));
-    await writeFile(join(folder, file!), whole.subarray(0, 1000));
-    await (await loadTflite(engine, short, 'short', folder)).close();
-    expect(await readFile(join(folder, file!))).toEqual(whole);
-    const nowhere = await loadTflite(engine, short, 'short', '/dev/null/cache');
-    expect(nowhere.outputs).toHaveLength(2);
-    await nowhere.close();
   });
 });

@@ -3,6 +3,10 @@ import fc from 'fast-check';
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { ClmexError } from '../../../core/errors.js';
+import { writeOnnx } from '../../../encoder/formats/onnx.js';
+import { readTflite } from '../../../encoder/formats/tflite.js';
+import type { TensorInfo } from '../../../runtime/engine/engine.js';
+import { createOnnxRuntime } from '../../../runtime/engine/onnxruntime.js';
 import { readTaskFile } from '../../../runtime/faces/task-file.js';
 import { describeWithData, sharedData } from '../../support/shared-data.js';
 
@@ -67,6 +71,38 @@ describe('a .task file', () => {
 });
 
 describeWithData('the published face_landmarker.task', () => {
+  const TASK = sharedData('mediapipe', 'face_landmarker.task');
+
+  it('cut off anywhere is refused', async () => {
+    const bytes = await readFile(TASK);
+    for (let length = 0; length < bytes.length; length += 9973)
+      expect(readsOrSays(bytes.subarray(0, length))).toBeInstanceOf(ClmexError);
+  });
+
+  it('whose landmark model has a changed byte runs or is refused with a typed error', async () => {
+    const model = readTaskFile(await readFile(TASK), TASK).get('face_landmarks_detector.tflite')!;
+    const engine = createOnnxRuntime(1);
+    // Tables lie before and after the weights, which fill the middle.
+    const places = fc.oneof(fc.nat(4095), fc.integer({ min: model.length - 60_000, max: model.length - 1 })); // prettier-ignore
+    await fc.assert(
+      fc.asyncProperty(places, fc.integer({ min: 1, max: 255 }), async (at, flip) => {
+        const changed = Uint8Array.from(model);
+        changed[at]! ^= flip;
+        try {
+          const session = await engine.load(writeOnnx(readTflite(changed, 'x'), engine.onnx), 'x');
+          const [{ name, shape }] = session.inputs as [TensorInfo];
+          const sizes = shape.map((size) => (typeof size === 'number' ? size : 1));
+          const data = new Float32Array(sizes.reduce((product, size) => product * size, 1));
+          await session.run({ [name]: { data, shape: sizes } });
+          await session.close();
+        } catch (error) {
+          expect(error).toBeInstanceOf(ClmexError);
+        }
+      }),
+      { numRuns: 15 },
+    );
+  });
+
   it('holds the four files the landmarks need', async () => {
     const files = readTaskFile(await readFile(sharedData('mediapipe', 'face_landmarker.task')), '');
     expect([...files.keys()].sort()).toEqual([

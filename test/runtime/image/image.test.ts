@@ -44,11 +44,11 @@ describe('a picture', () => {
     else expect(red).toBeGreaterThan(blue + 50);
   });
 
-  it('that moves gives its first frame', async () => {
+  it.each(['gif', 'webp'] as const)('that moves gives its first frame: %s', async (format) => {
     const frame = (background: string) =>
       sharp({ create: { width: 8, height: 8, channels: 3, background } }).raw().toBuffer(); // prettier-ignore
     const both = Buffer.concat([await frame('#ff0000'), await frame('#0000ff')]);
-    const bytes = await sharp(both, { raw: { width: 8, height: 16, channels: 3, pageHeight: 8 } }).gif({ delay: [50, 50] }).toBuffer(); // prettier-ignore
+    const bytes = await sharp(both, { raw: { width: 8, height: 16, channels: 3, pageHeight: 8 } }).toFormat(format, { delay: [50, 50], lossless: true }).toBuffer(); // prettier-ignore
     const picture = await decodePicture(bytes);
     expect([picture.width, picture.height]).toEqual([8, 8]);
     expect(at(picture, 4, 4)).toEqual([255, 0, 0]);
