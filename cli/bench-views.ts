@@ -100,7 +100,7 @@ async function measure(
   const cameraIds = config.cameras.slice(0, cameras).map(({ id }) => id);
   const directory = config.model ?? DEFAULT_MODEL;
   const inference = await LocalInference.load({
-    engine: config.engine,
+    engine: { ...config.engine, threads: config.engine.threads ?? 1 },
     model: directory,
     faces: { ...config.faces, maxFaces: people, calibration: (await rigOf(config))?.cameras },
   });
