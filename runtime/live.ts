@@ -52,6 +52,11 @@ export class Live {
     this.#events = events;
   }
 
+  /** As many sets wait as may: the next one would make all of them give way. */
+  get crowded(): boolean {
+    return this.#waiting.length >= MOST_WAITING;
+  }
+
   /**
    * Resolves when every camera has ended and the last set is done; rejects where a set failed, or
    * every camera did. Cameras end when they are closed.

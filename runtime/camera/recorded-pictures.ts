@@ -12,7 +12,7 @@ export interface PicturesOf {
 }
 
 /** A frame whose pixels wait; size as it will be, upright. */
-export type RecordedPicture = Omit<RecordedFrame, 'jpeg'>;
+export type RecordedPicture = Omit<RecordedFrame, 'jpeg'> & { readonly jpeg?: undefined };
 
 /** The pictures of one camera of a recording, from the first to the last. Calls may not overlap. */
 export interface RecordedPictures {
@@ -44,9 +44,10 @@ export class LocalPictures implements RecordedPictures {
       if (entry.kind === 'truncated') return { truncatedAtByte: entry.atByte };
       if (entry.kind !== 'frame') continue;
       this.#frame = entry.frame;
-      const { jpeg: _, width, height, ...about } = entry.frame;
+      const { width, height } = entry.frame;
       const lying = this.#of.turns % 2 !== 0;
-      return { ...about, width: lying ? height : width, height: lying ? width : height };
+      const upright = lying ? { width: height, height: width } : { width, height };
+      return { ...entry.frame, ...upright, jpeg: undefined };
     }
   }
 

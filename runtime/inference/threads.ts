@@ -49,7 +49,7 @@ export class InferenceThreads implements Inference {
   }
 
   async faces(frames: readonly FramePixels[], seeds: readonly FaceSeed[]): Promise<Face[]> {
-    const shares = this.#threads.map((thread, i) => {
+    const shares = this.#threads.map(async (thread, i) => {
       const own = frames.filter(({ cameraId }) => this.#homeOf(cameraId) === i);
       const hints = seeds.filter(({ cameraId }) => this.#homeOf(cameraId) === i);
       return own.length === 0 ? [] : thread.faces(own, hints);
