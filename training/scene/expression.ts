@@ -30,8 +30,9 @@ const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = 
 };
 
 /**
- * Two to five ways to show each expression. The first of each is the textbook's: happiness 6+12,
- * sadness 1+4+15, surprise 1+2+5+26, fear 1+2+4+5+7+20+26, anger 4+5+7+23, disgust 9+15+16.
+ * Ways to show each expression. The first of each is the textbook's: happiness 6+12, sadness 1+4+15,
+ * surprise 1+2+5+26, fear 1+2+4+5+7+20+26, anger 4+5+7+23, disgust 9+15+16. The others are what
+ * people do as well: they laugh, weep, scream, shout and bare their teeth.
  */
 export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
   neutral: [{}],
@@ -41,6 +42,7 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
     { 6: 0.9, 12: 1.15, 25: 1, 26: 0.5 },
     { 12: 0.85 },
     { 6: 0.5, 12: 1, 14: 0.3, 25: 0.6 },
+    { 6: 1, 7: 0.5, 12: 1.2, 25: 0.8, 27: 0.6 },
   ],
   sadness: [
     { 1: 1, 4: 0.6, 15: 1 },
@@ -48,6 +50,7 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
     { 1: 1, 4: 0.8, 15: 0.9, 7: 0.3, 20: 0.2 },
     { 15: 1, 17: 0.7, 4: 0.3 },
     { 1: 0.9, 4: 0.5, 6: 0.4, 15: 0.8, 25: 0.5 },
+    { 1: 0.9, 4: 0.8, 6: 0.6, 7: 0.7, 15: 0.8, 20: 0.5, 25: 0.6, 26: 0.3 },
   ],
   surprise: [
     { 1: 1, 2: 1, 5: 0.9, 26: 1 },
@@ -60,6 +63,7 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
     { 1: 1, 2: 0.6, 4: 0.7, 5: 1, 20: 0.9, 25: 0.8 },
     { 1: 1, 2: 0.5, 4: 0.6, 5: 0.9, 20: 0.7, 25: 0.7, 26: 1 },
     { 1: 0.9, 4: 0.7, 5: 1, 20: 1, 25: 0.5, 7: 0.3 },
+    { 1: 1, 2: 0.8, 4: 0.7, 5: 1, 20: 0.8, 25: 0.6, 27: 0.8 },
   ],
   anger: [
     { 4: 1, 5: 0.6, 7: 0.7, 23: 1 },
@@ -67,12 +71,14 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
     { 4: 1, 5: 0.7, 7: 0.6, 10: 0.6, 25: 0.9, 26: 0.4 },
     { 4: 1, 7: 0.6, 9: 0.3, 23: 0.8 },
     { 4: 1, 5: 0.5, 7: 0.7, 16: 0.6, 20: 0.4, 25: 0.7 },
+    { 4: 1, 7: 0.7, 9: 0.4, 10: 0.8, 16: 0.5, 25: 0.7, 27: 0.7 },
   ],
   disgust: [
     { 9: 1, 15: 0.7, 16: 0.6 },
     { 9: 1, 10: 1, 17: 0.6 },
     { 9: 1, 10: 0.9, 25: 0.6, 7: 0.5 },
     { 9: 0.8, 10: 0.8, 15: 0.8, 17: 0.7, 4: 0.4, 7: 0.4 },
+    { 9: 1, 10: 0.9, 4: 0.5, 7: 0.6, 16: 0.5, 25: 0.7, 26: 0.6 },
   ],
 };
 

@@ -16,7 +16,7 @@ export function makeGlasses(head: Float32Array, random: Random): Solid {
   const triangles: number[] = [];
   const [halfWidth, halfHeight] = [random.uniform(2.2, 2.8), random.uniform(1.5, 2.2)];
   const square = random.uniform(0.55, 1);
-  const wire = random.uniform(0.09, 0.28);
+  const wire = random.chance(0.35) ? random.uniform(0.28, 0.45) : random.uniform(0.09, 0.28);
   const tones = [0.01, 0.01, 0.03, 0.12, 0.3];
   const tone = random.pick(tones);
   const tint = random.uniform(0, 0.5);

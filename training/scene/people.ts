@@ -23,6 +23,7 @@ export function splitOf(portraitId: string): Split {
 const IDENTITY_MODES = 60;
 const SKINS_KEPT = 6;
 const PEOPLE_KEPT = 8;
+const WEARS_GLASSES = 0.28;
 
 /** Everything that scenes are made of, read once. */
 export class Studio {
@@ -86,7 +87,7 @@ export class Studio {
     const lashes = random.uniform(0.05, 0.35);
     const torso = makeTorso(random);
     const strands = paintHair(random, color);
-    const glasses = random.chance(0.16)
+    const glasses = random.chance(WEARS_GLASSES)
       ? { glasses: makeGlasses(identityHead(this.model, identity), random) }
       : {};
     return makePerson(this.model, id, skin, identity, {

@@ -5,11 +5,11 @@ import { Random } from '../../../training/scene/random.js';
 import { performAll } from '../../../training/scene/script.js';
 
 describe('composed expressions', () => {
-  it('have two to five ways to show every label but neutral, which moves nothing', () => {
+  it('have several ways to show every label but neutral, which moves nothing', () => {
     for (const label of EXPRESSION_LABELS) {
       const count = PROTOTYPES[label].length;
       if (label === 'neutral') expect(PROTOTYPES.neutral).toEqual([{}]);
-      else expect(count >= 2 && count <= 5).toBe(true);
+      else expect(count).toBeGreaterThan(1);
     }
   });
 
