@@ -3,6 +3,8 @@
  * Arguments: the face_landmarker.task file, faces at most. Answers like human.mjs. The page's files
  * come from this process and every other request is refused: the library reports to its vendor.
  */
+/* global atob, ImageData */
+import { Buffer } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, extname, join } from 'node:path';
