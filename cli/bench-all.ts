@@ -78,7 +78,8 @@ async function run({ config, seconds, task, report: page, json }: Options): Prom
   for (const [name, options] of Object.entries(plan)) {
     progress(`${name} …`);
     try {
-      results[name] = await child([name, ...options, '--json']);
+      const { measuredAt } = environment();
+      results[name] = { measuredAt, ...(await child([name, ...options, '--json'])) };
     } catch (error) {
       failures[name] = error instanceof Error ? error.message : String(error);
       progress(failures[name]);

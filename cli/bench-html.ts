@@ -51,7 +51,8 @@ function cellOf(value: unknown): string {
   }
   if (typeof value === 'object' && value !== null) {
     const inner = Object.entries(value).map(([name, item]) => `<span class="pair"><i>${escape(name)}</i> ${cellOf(item)}</span>`); // prettier-ignore
-    return inner.join(' ');
+    const deep = Object.values(value).some((item) => typeof item === 'object' && item !== null);
+    return deep ? `<details><summary>more</summary>${inner.join(' ')}</details>` : inner.join(' ');
   }
   if (typeof value === 'number') return String(Number(value.toPrecision(4)));
   return typeof value === 'string' ? escape(value) : String(value);
