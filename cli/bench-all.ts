@@ -8,6 +8,7 @@ import { integer, printResult, progress } from './output.js';
 interface Options {
   readonly config: string;
   readonly seconds: number;
+  readonly task?: string;
   readonly report?: string;
   readonly json: boolean;
 }
@@ -24,15 +25,27 @@ const HEADLINES: readonly (readonly [benchmark: string, path: string, name: stri
   ['encoder', 'base.int8OverFp32', 'base encoder, int8 over fp32', '×'],
   ['encoder', 'base.shareOfInt8Peak', 'base encoder, share of the int8 peak', ''],
   ['encoder', 'tfliteTopLabelAgreement', 'views with the same label, TFLite and ONNX int8', ''],
-  ['views', 'pipelineOverHuman', 'four views to a fused score, over human 3.3.6', '×'],
-  ['views', 'msPerFurtherView', 'each further view', 'ms'],
+  ['views', 'pipelineOverHuman', 'four views of one person to a fused score, over human 3.3.6', '×'],
+  ['views', 'pipelineOverTasksVision', 'the same, over FaceLandmarker of tasks-vision 1.1.0', '×'],
+  ['views', 'msPerFurtherView', 'each further view, pixels to scores', 'ms'],
+  ['views', 'linearity', 'share of that cost a line through it explains', ''],
+  ['views', 'captureCpuMsPerCamera', 'each further camera, file to frame set, CPU', 'ms'],
+  ['views', 'captureLinearity', 'share of that cost a line through it explains', ''],
   ['latency', 'framesPerSecond', 'live: frames of all cameras a second', ''],
   ['latency', 'droppedFraction', 'live: share of frames dropped', ''],
   ['latency', 'captureToScoreMs.p50', 'live: capture to score, median', 'ms'],
   ['latency', 'captureToScoreMs.p95', 'live: capture to score, p95', 'ms'],
   ['latency', 'captureToScoreMs.p99', 'live: capture to score, p99', 'ms'],
+  ['latency', 'captureToScoreMs.max', 'live: capture to score, max', 'ms'],
+  ['latency', 'driftMsPerMinute', 'live: drift of the median', 'ms a minute'],
   ['latency', 'eventLoopDelayMs.p99', 'live: event loop delay, p99', 'ms'],
+  ['latency', 'cpuCoresPerCamera', 'live: CPU a camera', 'cores'],
+  ['latency', 'memoryMiBPerCamera', 'live: memory a camera', 'MiB'],
+  ['latency', 'coldStartMs', 'cold start', 'ms'],
+  ['throughput', 'most.scoresPerSecond', 'files: scores a second, all cameras and threads', ''],
+  ['throughput', 'most.cpuMsPerView', 'files: CPU a view', 'ms'],
   ['sync', 'captureTimeErrorMs.p50', 'clocks: error of capture times, median', 'ms'],
+  ['faces', 'detectionOverLiteRt', 'detection, over LiteRT.js', '×'],
   ['faces', 'landmarksOverLiteRt', 'landmarks, over LiteRT.js', '×'],
   ['faces', 'pictureOverHuman', 'whole picture, over human 3.3.6', '×'],
 ]; // prettier-ignore
@@ -44,18 +57,19 @@ export function register(bench: Command): void {
     .description('Every benchmark, one after the other.')
     .option('--config <file>', 'rig of recordings or videos', SAMPLE_CONFIG)
     .option('--seconds <n>', 'length of the live run', integer('--seconds', 2, 86_400), 30)
+    .option('--task <file>', 'a face_landmarker.task, for tasks-vision to run')
     .option('--report <file>', 'also write an HTML page with plots')
     .option('--json', 'print one JSON document', false)
     .action(run);
 }
 
-async function run({ config, seconds, report: page, json }: Options): Promise<void> {
+async function run({ config, seconds, task, report: page, json }: Options): Promise<void> {
   const rig = ['--config', config];
   const plan: Readonly<Record<string, readonly string[]>> = {
     encoder: rig,
     latency: [...rig, '--seconds', String(seconds)],
     throughput: rig,
-    views: rig,
+    views: task === undefined ? rig : [...rig, '--task', task],
     sync: [],
     faces: ['--sets', '300'],
   };
@@ -64,7 +78,8 @@ async function run({ config, seconds, report: page, json }: Options): Promise<vo
   for (const [name, options] of Object.entries(plan)) {
     progress(`${name} …`);
     try {
-      results[name] = await child([name, ...options, '--json']);
+      const { measuredAt } = environment();
+      results[name] = { measuredAt, ...(await child([name, ...options, '--json'])) };
     } catch (error) {
       failures[name] = error instanceof Error ? error.message : String(error);
       progress(failures[name]);

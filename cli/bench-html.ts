@@ -1,7 +1,6 @@
 import { rename, writeFile } from 'node:fs/promises';
-import type { Spread } from './bench-environment.js';
-import type { Sample } from './bench-meter.js';
-import { bars, escape, lines, type Series } from './bench-plots.js';
+import { figuresOf } from './bench-figures.js';
+import { escape } from './bench-plots.js';
 
 type Report = Readonly<Record<string, unknown>>;
 
@@ -26,7 +25,7 @@ ${sectionOf(report)}</main></body></html>
 function sectionOf(report: Report): string {
   const nested = Object.entries(report).filter(([, value]) => isReport(value));
   return [
-    plotsOf(report),
+    figuresOf(report),
     tableOf(report),
     ...nested.map(([name, value]) => `<section><h2>${escape(name)}</h2>${sectionOf(value as Report)}</section>`), // prettier-ignore
   ].join('\n');
@@ -35,43 +34,6 @@ function sectionOf(report: Report): string {
 /** Reports within a report stand under their own headings; other objects are rows of numbers. */
 const isReport = (value: unknown): boolean =>
   typeof value === 'object' && value !== null && 'measuredAt' in value;
-
-function plotsOf(report: Report): string {
-  const plots: string[] = [];
-  const stages = report['stagesMs'] as Readonly<Record<string, Spread>> | undefined;
-  if (stages !== undefined) {
-    const whole = report['captureToScoreMs'] as Spread;
-    const rows = Object.entries({ 'capture to score': whole, ...stages });
-    plots.push(bars('Milliseconds a stage: p50, p95, p99', rows.map(([name, { p50, p95, p99 }]) => ({ name, values: [p50, p95, p99] })))); // prettier-ignore
-  }
-  const samples = report['samples'] as readonly Sample[] | undefined;
-  if (samples !== undefined && samples.length > 1) {
-    const along = (name: string, pick: (sample: Sample) => number): Series => ({
-      name,
-      points: samples.map((sample) => [sample.second, pick(sample)] as const),
-    });
-    plots.push(
-      lines('Capture to score over the run, ms', 'seconds', [
-        along('p50', ({ captureToScoreMs }) => captureToScoreMs.p50),
-        along('p95', ({ captureToScoreMs }) => captureToScoreMs.p95),
-      ]),
-      lines('Memory, MiB', 'seconds', [along('resident', ({ memoryMiB }) => memoryMiB)]),
-      lines('CPU, cores', 'seconds', [along('all threads', ({ cpuCores }) => cpuCores)]),
-    );
-  }
-  const rows = report['rows'] as readonly Readonly<Record<string, number>>[] | undefined;
-  if (rows !== undefined) {
-    const cameras = rows.filter(({ people, threads }) => people === 2 && threads === 1);
-    plots.push(
-      lines('A second, one thread', 'cameras', [
-        { name: 'views', points: cameras.map((row) => [row['cameras']!, row['viewsPerSecond']!]) },
-        { name: 'scores', points: cameras.map((row) => [row['cameras']!, row['scoresPerSecond']!]) },
-        { name: 'frame sets', points: cameras.map((row) => [row['cameras']!, row['frameSetsPerSecond']!]) },
-      ]),
-    ); // prettier-ignore
-  }
-  return plots.join('\n');
-}
 
 function tableOf(report: Report): string {
   const rows = Object.entries(report)
@@ -89,7 +51,8 @@ function cellOf(value: unknown): string {
   }
   if (typeof value === 'object' && value !== null) {
     const inner = Object.entries(value).map(([name, item]) => `<span class="pair"><i>${escape(name)}</i> ${cellOf(item)}</span>`); // prettier-ignore
-    return inner.join(' ');
+    const deep = Object.values(value).some((item) => typeof item === 'object' && item !== null);
+    return deep ? `<details><summary>more</summary>${inner.join(' ')}</details>` : inner.join(' ');
   }
   if (typeof value === 'number') return String(Number(value.toPrecision(4)));
   return typeof value === 'string' ? escape(value) : String(value);

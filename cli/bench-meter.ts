@@ -2,6 +2,7 @@ import { monitorEventLoopDelay, type IntervalHistogram } from 'node:perf_hooks';
 import type { RuntimeStatus } from '../core/protocol.js';
 import type { ExpressionScores } from '../core/types.js';
 import { rounded, spreadOf, type Spread } from './bench-environment.js';
+import { lineThrough } from './bench-line.js';
 
 type Status = Pick<RuntimeStatus, 'cameras' | 'drops' | 'frameSets'>;
 
@@ -31,6 +32,8 @@ export interface Measured {
   readonly memoryMiBPerCamera: number;
   /** Memory at the end over memory at a tenth of the run. */
   readonly memoryGrowth: number;
+  /** How much the median of capture to score rises in a minute, by a line through the seconds'. */
+  readonly driftMsPerMinute: number;
   readonly samples: readonly Sample[];
 }
 
@@ -115,8 +118,16 @@ export class Meter {
       cpuCoresPerCamera: rounded((spent.user + spent.system) / 1e6 / seconds / cameras),
       memoryMiBPerCamera: rounded(last / cameras),
       memoryGrowth: settled === 0 ? 1 : rounded(last / settled),
+      driftMsPerMinute: rounded(60 * this.#slope()),
       samples: this.#samples,
     };
+  }
+
+  #slope(): number {
+    const medians = this.#samples
+      .filter(({ frameSets }) => frameSets > 0)
+      .map(({ second, captureToScoreMs }) => [second, captureToScoreMs.p50] as const);
+    return medians.length < 2 ? 0 : lineThrough(medians).slope;
   }
 
   /** Beyond the histogram's own interval, which every value contains. */

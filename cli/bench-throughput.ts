@@ -14,7 +14,7 @@ interface Options {
 }
 
 /** One way of running the rig, as fast as it goes. */
-interface ThroughputRow {
+export interface ThroughputRow {
   readonly cameras: number;
   readonly people: number;
   readonly threads: number;
@@ -23,6 +23,9 @@ interface ThroughputRow {
   /** Faces embedded a second. */
   readonly viewsPerSecond: number;
   readonly cpuMsPerView: number;
+  readonly cpuMsPerSet: number;
+  /** Resident at the end of the row; a later row's is never under an earlier one's by much. */
+  readonly memoryMiB: number;
 }
 
 /** `clmex bench throughput`: scores a second against cameras, people and threads. */
@@ -51,7 +54,7 @@ async function run(options: Options): Promise<void> {
     progress(`${way.cameras} cameras, up to ${way.people} people, ${way.threads} threads …`);
     rows.push(await measure(config, way, options.seconds));
   }
-  const report = { kind: 'throughput', ...environment(), rows };
+  const report = { kind: 'throughput', ...environment(), most: rows.at(-1), rows };
   if (options.report !== undefined) await writeReport(options.report, report);
   printResult(options.json, report, () => tableOf(rows));
 }
@@ -99,12 +102,24 @@ async function measure(config: Config, way: Way, seconds: number): Promise<Throu
     scoresPerSecond: rounded(scores / elapsed),
     viewsPerSecond: rounded(views / elapsed),
     cpuMsPerView: rounded((spent.user + spent.system) / 1000 / Math.max(1, views)),
+    cpuMsPerSet: rounded((spent.user + spent.system) / 1000 / Math.max(1, sets)),
+    memoryMiB: rounded(process.memoryUsage.rss() / 2 ** 20),
   };
 }
 
 function tableOf(rows: readonly ThroughputRow[]): string {
-  const names = ['cameras', 'people', 'threads', 'frameSetsPerSecond', 'scoresPerSecond', 'viewsPerSecond', 'cpuMsPerView'] as const; // prettier-ignore
-  const head = ['cameras', 'people', 'threads', 'sets/s', 'scores/s', 'views/s', 'CPU ms/view'];
+  const names = ['cameras', 'people', 'threads', 'frameSetsPerSecond', 'scoresPerSecond', 'viewsPerSecond', 'cpuMsPerView', 'cpuMsPerSet', 'memoryMiB'] as const; // prettier-ignore
+  const head = [
+    'cameras',
+    'people',
+    'threads',
+    'sets/s',
+    'scores/s',
+    'views/s',
+    'CPU ms/view',
+    'CPU ms/set',
+    'MiB',
+  ];
   return [head, ...rows.map((row) => names.map((name) => String(row[name])))]
     .map((cells) => cells.map((cell) => cell.padStart(12)).join(''))
     .join('\n');

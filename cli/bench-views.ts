@@ -6,6 +6,8 @@ import { VirtualClock } from '../runtime/clock.js';
 import { DEFAULT_MODEL, readConfig, rigOf, score, type Config } from '../runtime/index.js';
 import { LocalInference } from '../runtime/inference/local.js';
 import { Pipeline } from '../runtime/pipeline.js';
+import { measureCapture, type CaptureRow } from './bench-capture.js';
+import { lineThrough } from './bench-line.js';
 import { BenchPeer } from './bench-peer.js';
 import { environment, rounded, SAMPLE_CONFIG, spreadOf } from './bench-environment.js';
 import { writeReport } from './bench-html.js';
@@ -15,12 +17,13 @@ interface Options {
   readonly config: string;
   readonly sets: number;
   readonly peers: string;
+  readonly task?: string;
   readonly report?: string;
   readonly json: boolean;
 }
 
 /** One number of cameras and people; milliseconds from pixels to fused scores. */
-interface ViewsRow {
+export interface ViewsRow {
   readonly cameras: number;
   readonly people: number;
   /** Faces embedded a frame set, mean. */
@@ -29,14 +32,17 @@ interface ViewsRow {
   readonly msPerView: number;
 }
 
-/** `clmex bench views`: cost of a frame set against views and people; the pipeline against human. */
+/** `clmex bench views`: cost of a frame set against cameras, views and people; against peers. */
 export function register(bench: Command): void {
   bench
     .command('views')
-    .description('From pixels to fused score, by number of cameras and people; against human.')
+    .description(
+      'From pixels to fused score, by number of cameras and people; against human and tasks-vision.',
+    )
     .option('--config <file>', 'rig of recordings or videos', SAMPLE_CONFIG)
     .option('--sets <n>', 'frame sets of each row', integer('--sets', 5, 10_000), 60)
     .option('--peers <dir>', 'where the peers are installed', 'test/bench/peers')
+    .option('--task <file>', 'a face_landmarker.task, for tasks-vision to run')
     .option('--report <file>', 'also write an HTML page with plots')
     .option('--json', 'print one JSON document', false)
     .action(run);
@@ -51,19 +57,21 @@ async function run(options: Options): Promise<void> {
     for (let cameras = 1; cameras <= config.cameras.length; cameras++)
       rows.push(await measure(config, sets, cameras, people));
   }
-  const four = rows.find(
+  const captureRows: CaptureRow[] = [];
+  for (let cameras = 1; cameras <= config.cameras.length; cameras++)
+    captureRows.push(await measureCapture(config, cameras, options.sets));
+  const one = rows.find(
     ({ cameras, people }) => people === 1 && cameras === config.cameras.length,
   )!;
-  const human = await humanOver(sets, options.peers);
   const report = {
     kind: 'views',
     ...environment(),
     sets: sets.length,
-    ...lineOf(rows),
-    pipelineMsPerSet: four.msPerSet,
-    humanMsPerSet: human,
-    pipelineOverHuman: human === null ? null : rounded(human / four.msPerSet),
+    ...costs(rows, captureRows),
+    pipelineMsPerSet: one.msPerSet,
+    ...(await againstPeers(sets, one.msPerSet, options)),
     viewRows: rows,
+    captureRows,
   };
   if (options.report !== undefined) await writeReport(options.report, report);
   printResult(options.json, report, () => textOf(report));
@@ -100,7 +108,7 @@ async function measure(
   const cameraIds = config.cameras.slice(0, cameras).map(({ id }) => id);
   const directory = config.model ?? DEFAULT_MODEL;
   const inference = await LocalInference.load({
-    engine: config.engine,
+    engine: { ...config.engine, threads: config.engine.threads ?? 1 },
     model: directory,
     faces: { ...config.faces, maxFaces: people, calibration: (await rigOf(config))?.cameras },
   });
@@ -140,37 +148,50 @@ function frameSetOf(index: number, pixels: readonly Pixels[]): FrameSet {
   return { index, atMs, spreadMs: 0, frames, missing: new Map(), close: () => undefined };
 }
 
-/** Least-squares line of cost over views, and how much of the differences it explains. */
-function lineOf(rows: readonly ViewsRow[]) {
-  const mean = (pick: (row: ViewsRow) => number): number =>
-    rows.reduce((sum, row) => sum + pick(row), 0) / rows.length;
-  const [x, y] = [mean(({ views }) => views), mean(({ msPerSet }) => msPerSet)];
-  const along = mean((row) => (row.views - x) * (row.msPerSet - y));
-  const slope =
-    along /
-    Math.max(
-      1e-9,
-      mean((row) => (row.views - x) ** 2),
-    );
-  const explained =
-    (slope * along) /
-    Math.max(
-      1e-9,
-      mean((row) => (row.msPerSet - y) ** 2),
-    );
-  return { msPerFurtherView: rounded(slope), msWithoutViews: rounded(y - slope * x), linearity: rounded(explained) }; // prettier-ignore
+function costs(rows: readonly ViewsRow[], captureRows: readonly CaptureRow[]) {
+  const views = lineThrough(rows.map((row) => [row.views, row.msPerSet]));
+  const capture = lineThrough(captureRows.map((row) => [row.cameras, row.cpuMsPerSet]));
+  return {
+    msPerFurtherView: rounded(views.slope),
+    msWithoutViews: rounded(views.offset),
+    linearity: rounded(views.explained),
+    captureCpuMsPerCamera: rounded(capture.slope),
+    captureLinearity: rounded(capture.explained),
+  };
 }
 
-/** Milliseconds of human for the pictures of one set: detector, mesh, emotion; null without it. */
-async function humanOver(sets: readonly Pixels[][], peers: string): Promise<number | null> {
+/** Each peer on the very pictures of the sets, in this run; null for one that is not here. */
+async function againstPeers(sets: readonly Pixels[][], oursMs: number, options: Options) {
+  const { peers, task } = options;
+  const over = (ms: number | null): number | null => (ms === null ? null : rounded(ms / oursMs));
+  const human = await peerOver(sets, peers, 'human.mjs', ['1', 'emotion']);
+  const landmarker =
+    task === undefined
+      ? null
+      : await peerOver(sets, peers, 'tasks-vision.mjs', [resolve(task), '1']);
+  return {
+    humanMsPerSet: human,
+    pipelineOverHuman: over(human),
+    tasksVisionMsPerSet: landmarker,
+    pipelineOverTasksVision: over(landmarker),
+  };
+}
+
+/** Milliseconds of a peer for the pictures of one set, median; null where it does not start. */
+async function peerOver(
+  sets: readonly Pixels[][],
+  folder: string,
+  script: string,
+  args: readonly string[],
+): Promise<number | null> {
   let peer: BenchPeer;
   try {
-    peer = await BenchPeer.start(resolve(peers, 'human.mjs'), ['1', 'emotion']);
+    peer = await BenchPeer.start(resolve(folder, script), args);
   } catch {
-    progress(`human left out: npm install --prefix ${peers} brings it`);
+    progress(`${script} left out: npm install --prefix ${folder} brings it`);
     return null;
   }
-  progress('human …');
+  progress(`${script} …`);
   try {
     const times: number[] = [];
     for (const [index, set] of sets.slice(0, 24).entries()) {
@@ -187,14 +208,22 @@ async function humanOver(sets: readonly Pixels[][], peers: string): Promise<numb
   }
 }
 
-function textOf({
-  viewRows,
-  ...report
-}: Readonly<Record<string, unknown>> & { viewRows: readonly ViewsRow[] }) {
-  const names = ['cameras', 'people', 'views', 'msPerSet', 'msPerView'] as const;
-  const table = [names as readonly string[], ...viewRows.map((row) => names.map((name) => String(row[name])))]
-    .map((cells) => cells.map((cell) => cell.padStart(11)).join(''))
-    .join('\n'); // prettier-ignore
-  const rest = Object.entries(report).map(([name, value]) => `${name.padEnd(20)} ${String(value)}`);
-  return [table, '', ...rest].join('\n');
+/** A number a line, tables of numbers after them. */
+function textOf(report: Readonly<Record<string, unknown>>): string {
+  const entries = Object.entries(report);
+  const numbers = entries.filter(([, value]) => !Array.isArray(value));
+  const tables = entries.flatMap(([, value]) => (Array.isArray(value) ? [tableOf(value as Row[])] : [])); // prettier-ignore
+  return [
+    ...numbers.map(([name, value]) => `${name.padEnd(24)} ${String(value)}`),
+    ...tables.flatMap((table) => ['', table]),
+  ].join('\n');
+}
+
+type Row = Readonly<Record<string, number>>;
+
+function tableOf(rows: readonly Row[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  return [names, ...rows.map((row) => names.map((name) => String(row[name])))]
+    .map((cells) => cells.map((cell) => cell.padStart(12)).join(''))
+    .join('\n');
 }

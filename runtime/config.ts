@@ -68,7 +68,8 @@ const configSchema = z.strictObject({
         .enum(PROVIDERS)
         .default('cpu')
         .describe('Where onnxruntime computes; falls back to the CPU and says so.'),
-      threads: z.int().min(1).max(64).default(1).describe('CPU threads a network runs on.'),
+      threads: z.int().min(1).max(64).optional()
+        .describe('CPU threads of the networks; cameras are shared out among them. One a core, 4 at most, where left out.'), // prettier-ignore
     })
     .prefault({}),
   faces: facesSchema.prefault({}),

@@ -19,11 +19,14 @@ const BUSY_MS = 15;
 /** Frames that came meanwhile are waited for as long as that was, but no longer than this. */
 const LONGEST_EXCUSE_MS = 150;
 
+/** While one set is embedded the next one's faces are looked for. */
+const MOST_UNDER_WAY = 2;
+
 /** Sets that may wait: frame sets held back for a late camera leave together, and are worth scoring. */
 const MOST_WAITING = 3;
 
 /**
- * Drives a pipeline in real time. One set is under way and a few may wait; when they become too many
+ * Drives a pipeline in real time. Two sets are under way and a few may wait; when they become too many
  * all but the newest give way at once, so that a machine that fell behind catches up instead of
  * staying late.
  */
@@ -34,7 +37,7 @@ export class Live {
   readonly #handle: SetHandler;
   readonly #events: LiveEvents;
   #waiting: FrameSet[] = [];
-  #working: Promise<void> | undefined;
+  readonly #underWay = new Set<Promise<void>>();
   #failure: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
   #awakeMs = Infinity;
@@ -52,6 +55,11 @@ export class Live {
     this.#clock = clock;
     this.#handle = handle;
     this.#events = events;
+  }
+
+  /** As many sets wait as may: the next one would make all of them give way. */
+  get crowded(): boolean {
+    return this.#waiting.length >= MOST_WAITING;
   }
 
   /**
@@ -133,23 +141,32 @@ export class Live {
         }
       }
     }
-    if (this.#waiting.length > 0) this.#working ??= this.#work();
+    this.#advance();
   }
 
-  async #work(): Promise<void> {
+  #advance(): void {
+    while (this.#underWay.size < MOST_UNDER_WAY && this.#failure === undefined) {
+      const set = this.#waiting.shift();
+      if (set === undefined) return;
+      const work = this.#work(set).finally(() => {
+        this.#underWay.delete(work);
+        this.#advance();
+      });
+      this.#underWay.add(work);
+    }
+  }
+
+  async #work(set: FrameSet): Promise<void> {
     try {
-      for (let set = this.#waiting.shift(); set; set = this.#waiting.shift())
-        await this.#handle(set);
+      await this.#handle(set);
     } catch (error) {
       this.#failure = asError(error);
       for (const camera of this.#cameras) void camera.close();
-    } finally {
-      this.#working = undefined;
     }
   }
 
   async #idle(): Promise<void> {
-    while (this.#working !== undefined) await this.#working;
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 }
 

@@ -50,8 +50,9 @@ export class Pipeline {
   readonly sync: SyncStage;
   readonly #views: ViewsStage;
   #fuse: FuseStage;
-  /** What uses the networks waits for what did before. */
-  #turn: Promise<unknown> = Promise.resolve();
+  /** Finding faces waits for the set before, as tracking and seeds need it; so does scoring. */
+  #seen: Promise<unknown> = Promise.resolve();
+  #scored: Promise<unknown> = Promise.resolve();
   readonly #parts: PipelineParts;
   readonly #calibration: RigCalibration | undefined;
   #seeds: readonly FaceSeed[] = [];
@@ -79,21 +80,27 @@ export class Pipeline {
   }
 
   /**
-   * Faces, people, embeddings, scores of one frame set; closes the set. Sets go through one after
-   * the other: tracking needs their order.
+   * Faces, people, embeddings, scores of one frame set; closes the set. Sets go through in their
+   * order; the faces of the next one may be looked for while this one is embedded.
    * @throws ClmexError `engine-failed` where a network breaks.
    */
   process(set: FrameSet): Promise<PipelineResult> {
-    return this.#inTurn(() => this.#process(set));
+    const seen = this.#seen.then(() => this.#see(set));
+    const scored = Promise.all([seen, settled(this.#scored)]).then(([one]) => this.#score(one));
+    this.#seen = settled(seen);
+    this.#scored = scored;
+    return scored;
   }
 
   /** Between two sets: from the next one on the model that inference has prepared serves. */
   swap(model: Model): Promise<void> {
-    return this.#inTurn(async () => {
+    const swapped = Promise.all([this.#seen, settled(this.#scored)]).then(async () => {
       await this.#parts.inference.adopt();
       this.#fuse.close();
       this.#fuse = new FuseStage(model);
     });
+    this.#seen = settled(swapped);
+    return swapped;
   }
 
   /** Takes sets through one after the other; those not reached when something breaks are closed. */
@@ -119,16 +126,23 @@ export class Pipeline {
     return { sets, changes: this.#views.takeChanges() };
   }
 
-  async #process(set: FrameSet): Promise<PipelineResult> {
+  async #see(set: FrameSet): Promise<Seen> {
     const watch = new StageWatch(this.#parts.clock.nowMs() - set.atMs);
     const faces = await this.#findFaces(set).finally(() => set.close());
     watch.lap('faces');
     const groups = this.#views.push(faces, set.atMs);
     this.#seeds = seedsFor(groups, set.frames.keys(), this.#calibration);
+    const changes = this.#views.takeChanges();
     watch.lap('views');
-    const embedded = await this.#embed(groups);
-    watch.lap('embed');
-    const scores = embedded.map(({ group, embeddings }) =>
+    // Asked for before the next set's faces are, which would hold it up.
+    const embedded = this.#embed(groups).finally(() => watch.lap('embed'));
+    void settled(embedded);
+    return { set, faces, changes, embedded, watch };
+  }
+
+  async #score({ set, faces, changes, embedded, watch }: Seen): Promise<PipelineResult> {
+    const groups = await embedded;
+    const scores = groups.map(({ group, embeddings }) =>
       this.#fuse.push(group, embeddings, watch.stageMs),
     );
     watch.lap('fuse');
@@ -139,17 +153,11 @@ export class Pipeline {
       cameraIds: [...set.frames.keys()],
       missing: set.missing,
       faces,
-      groups: embedded,
+      groups,
       scores,
-      changes: this.#views.takeChanges(),
+      changes,
       stageMs: watch.stageMs,
     };
-  }
-
-  #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const done = this.#turn.then(work);
-    this.#turn = done.catch(() => undefined);
-    return done;
   }
 
   #findFaces({ frames }: FrameSet): Promise<Face[]> {
@@ -170,6 +178,18 @@ export class Pipeline {
     }));
   }
 }
+
+/** A set whose people are known and whose embeddings are under way. */
+interface Seen {
+  readonly set: FrameSet;
+  readonly faces: readonly Face[];
+  readonly changes: readonly SubjectChange[];
+  readonly embedded: Promise<EmbeddedGroup[]>;
+  readonly watch: StageWatch;
+}
+
+/** When it is over, however it went. */
+const settled = (work: Promise<unknown>): Promise<unknown> => work.catch(() => undefined);
 
 /** Work is measured in real time even where the pipeline's own clock is a virtual one. */
 class StageWatch {

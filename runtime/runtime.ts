@@ -40,6 +40,7 @@ export class Runtime {
   #model: Model;
   readonly #health: Health;
   readonly #previews: Previews | undefined;
+  readonly #live: Live;
   readonly #cameras: readonly Camera[];
   readonly #pictures: PicturesThread;
   readonly #listeners: { [K in keyof RuntimeEvents]: Set<RuntimeEvents[K]> } = {
@@ -72,6 +73,12 @@ export class Runtime {
     this.#previews = config.privacy.previews ? new Previews(config.privacy) : undefined;
     this.#cameras = cameras;
     this.#pictures = pictures;
+    this.#live = new Live(this.#pipeline, cameras, this.#clock, (set) => this.#handle(set), {
+      frame: (cameraId) => this.#health.frame(cameraId, this.#clock.nowMs()),
+      skipped: (set) => {
+        for (let i = 0; i < set.frames.size; i++) this.#health.drop('backpressure');
+      },
+    });
     this.#timer = setInterval(() => {
       this.#publishChanges(this.#pipeline.expire(this.#clock.nowMs()));
       this.#publishStatus();
@@ -91,14 +98,16 @@ export class Runtime {
       const calibration = await rigOf(config);
       const cameras: Camera[] = [];
       const pictures = keep(new PicturesThread(PICTURES_WORKER));
-      const context = { clock, timeline: new Timeline(clock), pictures };
+      let runtime: Runtime | undefined;
+      const crowded = (): boolean => runtime !== undefined && runtime.#live.crowded;
+      const context = { clock, timeline: new Timeline(clock), pictures, crowded };
       for (const [index, camera] of config.cameras.entries()) {
         cameras.push(keep(await openCamera(camera, { ...context, index })));
       }
       const model = await configuredModel(config);
       const stream = keep(await StreamServer.listen(streamOptions(config, model)));
       const inference = keep(await startInference(config, calibration));
-      return new Runtime(config, { clock, cameras, pictures, model, inference, stream, calibration }); // prettier-ignore
+      return (runtime = new Runtime(config, { clock, cameras, pictures, model, inference, stream, calibration })); // prettier-ignore
     } catch (error) {
       await Promise.all(opened.map((part) => part.close()));
       throw error;
@@ -167,14 +176,8 @@ export class Runtime {
   }
 
   async #run(): Promise<void> {
-    const live = new Live(this.#pipeline, this.#cameras, this.#clock, (set) => this.#handle(set), {
-      frame: (cameraId) => this.#health.frame(cameraId, this.#clock.nowMs()),
-      skipped: (set) => {
-        for (let i = 0; i < set.frames.size; i++) this.#health.drop('backpressure');
-      },
-    });
     try {
-      await live.run();
+      await this.#live.run();
     } finally {
       this.#publishChanges(this.#pipeline.close().changes);
       this.#publishStatus();

@@ -23,8 +23,9 @@ export async function differentiate(
   const tensors = toTensors(learner.slots, parameters);
   const observed = new Map<string, tf.Tensor>();
   const onStatistics = (name: string, value: tf.Tensor): unknown => observed.set(name, value);
+  const { encoder, quantised } = learner;
   const { terms, gradients } = await gradientsOf(tensors, () =>
-    objective(embedBatch(learner.encoder.graph, tensors, batch, { onStatistics }), {
+    objective(embedBatch(encoder.graph, tensors, batch, { onStatistics, quantised }), {
       tensors,
       batch,
       recipe,

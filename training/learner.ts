@@ -26,6 +26,8 @@ export interface Learner {
   readonly slots: readonly ParameterSlot[];
   readonly initial: Float32Array;
   readonly embedding: number;
+  /** The encoder learns as int8 will compute. */
+  readonly quantised: boolean;
   /** Names and sizes; two learners with the same one can share numbers. */
   readonly architecture: string;
 }
@@ -63,6 +65,7 @@ export function createLearner(recipe: Recipe, labels: readonly string[], shapes:
     slots: list.slots,
     initial: list.toArray(),
     embedding,
+    quantised: recipe.quantiseAware,
     architecture: list.slots.map(({ name, shape }) => `${name}:${shape.join('x')}`).join(' '),
   }; // prettier-ignore
 }

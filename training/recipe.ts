@@ -57,6 +57,8 @@ export const recipeSchema = z.strictObject({
   /** At most this share of the training people's labels is seen (1 = all); finetuning only. */
   labelShare: z.number().gt(0).max(1).default(1),
   optimiser: optimiser.prefault({ kind: 'adamw' }),
+  /** The encoder learns with weights and activations rounded as `clmex quantise` will. */
+  quantiseAware: z.boolean().default(false),
   learningRate: z.number().positive().default(3e-3),
   warmupSteps: z.number().int().min(0).default(100),
   /** Decay of the running mean of the weights that is evaluated and exported. */

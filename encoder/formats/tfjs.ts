@@ -8,6 +8,7 @@ import {
   batchNormalize,
   type MeansOfWhole,
 } from './batch-norm.js';
+import { asBytes, asWeights } from './fake-quantise.js';
 
 /** One tensor inside a flat array of numbers. */
 export interface ParameterSlot {
@@ -94,7 +95,12 @@ export interface ForwardOptions {
   readonly onStatistics?: ((name: string, value: tf.Tensor1D) => void) | undefined;
   /** Where the input is one part of a batch; see {@link MeansOfWhole}. */
   readonly wholeOf?: MeansOfWhole | undefined;
+  /** Weights and activations rounded as int8 will hold them; gradients pass straight through. */
+  readonly quantised?: boolean | undefined;
 }
+
+/** They only move or pick numbers that are bytes already, or compute in float behind them. */
+const NOT_ROUNDED = new Set<Layer['kind']>(['reshape', 'maxPool', 'l2Normalize']);
 
 /** Runs the graph on named parameter tensors; everything is differentiable. One input, one output. */
 export function forward(
@@ -103,10 +109,13 @@ export function forward(
   input: tf.Tensor4D,
   options: ForwardOptions = {},
 ): tf.Tensor2D {
-  const values = new Map<string, tf.Tensor>([[graph.inputs[0]!.name, input]]);
+  const { quantised = false } = options;
+  const first = quantised ? asBytes(input) : input;
+  const values = new Map<string, tf.Tensor>([[graph.inputs[0]!.name, first]]);
   for (const layer of graph.layers) {
     const inputs = layer.inputs.map((name) => values.get(name)!);
-    values.set(layer.name, runLayer(layer, inputs, tensors, options));
+    const output = runLayer(layer, inputs, tensors, options);
+    values.set(layer.name, quantised && !NOT_ROUNDED.has(layer.kind) ? asBytes(output) : output);
   }
   return values.get(graph.outputs[0]!.name) as tf.Tensor2D;
 }
@@ -122,12 +131,12 @@ function runLayer(
     case 'conv2d':
       return runConvolution(layer, x as tf.Tensor4D, tensors, options);
     case 'depthwiseConv2d': {
-      const kernel = tensors.get(`${layer.name}.kernel`) as tf.Tensor4D;
+      const kernel = kernelOf(layer.name, tensors, options, [0, 1]) as tf.Tensor4D;
       const y = tf.depthwiseConv2d(x as tf.Tensor4D, kernel, [...layer.strides], layer.padding);
       return activate(biased(y, layer.name, tensors), layer.activation);
     }
     case 'dense': {
-      const y = tf.matMul(x, tensors.get(`${layer.name}.kernel`)!);
+      const y = tf.matMul(x, kernelOf(layer.name, tensors, options, [0]));
       return activate(biased(y, layer.name, tensors), layer.activation);
     }
     case 'add':
@@ -176,11 +185,12 @@ function runConvolution(
   layer: Conv2d,
   x: tf.Tensor4D,
   tensors: Tensors,
-  { onStatistics, wholeOf }: ForwardOptions,
+  options: ForwardOptions,
 ): tf.Tensor {
+  const { onStatistics, wholeOf } = options;
   const { name, activation } = layer;
   const named = (part: string): tf.Tensor1D => tensors.get(`${name}.${part}`) as tf.Tensor1D;
-  const kernel = tensors.get(`${name}.kernel`) as tf.Tensor4D;
+  const kernel = kernelOf(name, tensors, options, [0, 1, 2]) as tf.Tensor4D;
   const y = tf.conv2d(x, kernel, [...layer.strides], layer.padding);
   if (!tensors.has(`${name}.gamma`)) return activate(biased(y, name, tensors), activation);
   const [gamma, beta] = [named('gamma'), named('beta')];
@@ -191,6 +201,17 @@ function runConvolution(
   onStatistics(`${name}.mean`, mean);
   onStatistics(`${name}.variance`, variance);
   return activation === 'relu' ? output : activate(output, activation);
+}
+
+/** @param within axes that one output channel's weights run along. */
+function kernelOf(
+  name: string,
+  tensors: Tensors,
+  { quantised }: ForwardOptions,
+  within: readonly number[],
+): tf.Tensor {
+  const kernel = tensors.get(`${name}.kernel`)!;
+  return quantised === true ? asWeights(kernel, within) : kernel;
 }
 
 function biased(y: tf.Tensor, name: string, tensors: Tensors): tf.Tensor {

@@ -11,9 +11,9 @@ export interface CameraStatus {
   readonly state: CameraState;
   /** What went wrong last, for people. */
   readonly detail: string | undefined;
-  /** Frames handed out. */
+  /** Frames that came in, the dropped ones too. */
   readonly frames: number;
-  /** Frames that never left the source, by reason. */
+  /** Those that never left the source, by reason. */
   readonly drops: Readonly<Partial<Record<DropReason, number>>>;
   /** Times the source was opened again. */
   readonly reconnects: number;
@@ -45,6 +45,11 @@ export interface CameraContext {
   readonly realtime?: boolean | undefined;
   /** Decodes recordings in a thread; where left out, they are decoded in this one. */
   readonly pictures?: Pick<PicturesThread, 'open'> | undefined;
+  /**
+   * Given by a live runtime: whether frames pile up behind the cameras. A paced recording then leaves
+   * frames out undecoded, as it does when it is late itself; where left out it gives every frame.
+   */
+  readonly crowded?: (() => boolean) | undefined;
   /** Called on every change of state. */
   readonly onStatus?: ((status: CameraStatus) => void) | undefined;
 }

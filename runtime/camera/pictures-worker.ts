@@ -3,6 +3,7 @@ import sharp from 'sharp';
 import { ClmexError } from '../../core/errors.js';
 import type { PicturesReply, PicturesRequest } from './pictures-thread.js';
 import { LocalPictures } from './recorded-pictures.js';
+import { turboJpeg } from './turbo-jpeg.js';
 
 const port = parentPort;
 if (port === null) throw new Error('runs as a worker thread only');
@@ -11,13 +12,14 @@ if (port === null) throw new Error('runs as a worker thread only');
 sharp.concurrency(1);
 sharp.cache(false);
 
+const fast = turboJpeg();
 const readers = new Map<number, LocalPictures>();
 
 async function answer(request: PicturesRequest): Promise<unknown> {
   const { reader } = request;
   switch (request.kind) {
     case 'open':
-      readers.set(reader, new LocalPictures(request.of));
+      readers.set(reader, new LocalPictures(request.of, fast));
       return undefined;
     case 'next':
       return readers.get(reader)!.next();

@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { ClmexError } from '../../core/errors.js';
 import { readRecording, type RecordedFrame } from '../recording/index.js';
+import type { JpegDecoder } from './turbo-jpeg.js';
 
 /** Where pictures of one camera are read from. */
 export interface PicturesOf {
@@ -11,10 +12,7 @@ export interface PicturesOf {
 }
 
 /** A frame whose pixels wait; size as it will be, upright. */
-export interface RecordedPicture extends Omit<RecordedFrame, 'jpeg'> {
-  readonly width: number;
-  readonly height: number;
-}
+export type RecordedPicture = Omit<RecordedFrame, 'jpeg'> & { readonly jpeg?: undefined };
 
 /** The pictures of one camera of a recording, from the first to the last. Calls may not overlap. */
 export interface RecordedPictures {
@@ -28,11 +26,14 @@ export interface RecordedPictures {
 /** Decodes where it is called; {@link ./pictures-thread} does it in a thread of its own. */
 export class LocalPictures implements RecordedPictures {
   readonly #of: PicturesOf;
+  readonly #fast: JpegDecoder | undefined;
   readonly #entries: ReturnType<typeof readRecording>;
   #frame: RecordedFrame | undefined;
 
-  constructor(of: PicturesOf) {
+  /** @param fast tried first where pictures stand upright; sharp decodes exactly and anything. */
+  constructor(of: PicturesOf, fast?: JpegDecoder) {
     this.#of = of;
+    this.#fast = fast;
     this.#entries = readRecording(of.path, { cameraId: of.cameraId });
   }
 
@@ -43,16 +44,19 @@ export class LocalPictures implements RecordedPictures {
       if (entry.kind === 'truncated') return { truncatedAtByte: entry.atByte };
       if (entry.kind !== 'frame') continue;
       this.#frame = entry.frame;
-      const { jpeg, ...about } = entry.frame;
-      const { width, height } = await this.#wrong(sharp(jpeg).metadata());
+      const { width, height } = entry.frame;
       const lying = this.#of.turns % 2 !== 0;
-      return { ...about, width: lying ? height : width, height: lying ? width : height };
+      const upright = lying ? { width: height, height: width } : { width, height };
+      return { ...entry.frame, ...upright, jpeg: undefined };
     }
   }
 
   async decode(pixels: Uint8Array): Promise<void> {
-    const picture = sharp(this.#frame!.jpeg, { failOn: 'none' });
-    if (this.#of.turns > 0) picture.rotate(this.#of.turns * 90);
+    const frame = this.#frame!;
+    const { turns } = this.#of;
+    if (turns === 0 && (await this.#fast?.(frame.jpeg, frame, pixels)) === true) return;
+    const picture = sharp(frame.jpeg, { failOn: 'none', sequentialRead: turns === 0 });
+    if (turns > 0) picture.rotate(turns * 90);
     const data = await this.#wrong(picture.toColourspace('srgb').removeAlpha().raw().toBuffer());
     if (data.length !== pixels.length) throw this.#notPicture();
     pixels.set(data);

@@ -51,6 +51,11 @@ const named = (error: unknown, field: string): unknown =>
     ? new ClmexError(error.code, error.message, { field, cause: error })
     : error;
 
+/** A live replay that is later than this leaves frames out undecoded, as a camera would … */
+const MOST_BEHIND_MS = 100;
+/** … until it is on time again. */
+const CAUGHT_UP_MS = 15;
+
 class RecordedCamera implements FrameSource {
   constructor(
     readonly camera: CameraConfig,
@@ -64,6 +69,8 @@ class RecordedCamera implements FrameSource {
     const realtime = this.context.realtime ?? this.source.realtime;
     const offsetMs = realtime ? timeline.offsetMs(this.about.startMs) : 0;
     const spanMs = timeline.spanMs(this.about.spanMs);
+    const crowded = realtime ? this.context.crowded : undefined;
+    let behind = false;
     for (let round = 0; ; round++) {
       const pictures = await this.#open();
       try {
@@ -72,6 +79,14 @@ class RecordedCamera implements FrameSource {
           if (recorded === undefined || life.signal.aborted) break;
           const arrivedAtMs = recorded.arrivedAtMs + offsetMs + round * spanMs;
           if (realtime) await sleepUntil(clock, arrivedAtMs, life.signal);
+          if (crowded !== undefined) {
+            const lateMs = clock.nowMs() - arrivedAtMs;
+            behind = lateMs > (behind ? CAUGHT_UP_MS : MOST_BEHIND_MS);
+            if (behind || crowded()) {
+              life.drop('backpressure');
+              continue;
+            }
+          }
           const frame = await this.#decode(pictures, recorded, life);
           if (frame === undefined) return;
           yield { ...frame, stampMs: recorded.stampMs + offsetMs + round * spanMs, arrivedAtMs };

@@ -136,7 +136,10 @@ export class SourceCamera implements Camera {
     return {
       signal,
       pool: this.#pool,
-      drop: (reason: DropReason) => this.#drop(reason),
+      drop: (reason: DropReason) => {
+        this.#frames++;
+        this.#drop(reason);
+      },
       note: (detail: string) => (this.#detail = detail),
       nextSequence: () => this.#sequence++,
     };

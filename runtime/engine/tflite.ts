@@ -7,7 +7,7 @@ import { ClmexError } from '../../core/errors.js';
 import { readTfliteFile, type TfliteTensor } from '../../encoder/formats/tflite-file.js';
 import { writeTflite } from '../../encoder/formats/tflite-writer.js';
 import type { Engine, Session, Tensor, TensorInfo } from './engine.js';
-import { requireOptional } from './optional-package.js';
+import { requireOptional } from '../optional-package.js';
 
 const PACKAGE = '@litertjs/core';
 

@@ -119,7 +119,7 @@ export class FaceStage {
   #camera(cameraId: string): CameraTracks {
     let camera = this.#cameras.get(cameraId);
     if (camera === undefined) {
-      camera = new CameraTracks(cameraId);
+      camera = new CameraTracks(cameraId, this.#cameras.size);
       const [oldest] = this.#cameras.keys();
       if (oldest !== undefined && this.#cameras.size >= MOST_CAMERAS) this.#cameras.delete(oldest);
       this.#cameras.set(cameraId, camera);

@@ -12,6 +12,8 @@ export interface Track {
 
 /** Frames between two looks of the detector at a camera where no face is missing. */
 const LOOK_EVERY = 15;
+/** Cameras whose looks do not meet. */
+const LOOKS_APART = 4;
 /** Frames for which a lost face is looked for in every frame. */
 const SEARCH_FRAMES = 15;
 /** After so many looks in vain, an empty camera is looked at in every third frame only. */
@@ -26,13 +28,16 @@ export class CameraTracks {
   /** Places where another camera says there is a face. */
   readonly seeds: Region[] = [];
   readonly memory = new SearchMemory();
+  readonly #lookEvery: number;
   #sinceLook = Infinity;
   #sinceLoss = Infinity;
   #idleLooks = 0;
   #made = 0;
 
-  constructor(cameraId: string) {
+  /** @param place of the camera among the others: their looks fall on different frame sets. */
+  constructor(cameraId: string, place = 0) {
     this.cameraId = cameraId;
+    this.#lookEvery = LOOK_EVERY + (place % LOOKS_APART);
   }
 
   start(region: Region): Track {
@@ -51,7 +56,7 @@ export class CameraTracks {
   wantsLook(): boolean {
     this.#sinceLook++;
     this.#sinceLoss++;
-    if (this.#sinceLook >= LOOK_EVERY || this.#sinceLoss <= SEARCH_FRAMES) return true;
+    if (this.#sinceLook >= this.#lookEvery || this.#sinceLoss <= SEARCH_FRAMES) return true;
     return this.tracks.length === 0 && (this.#idleLooks < PATIENCE || this.#sinceLook >= 3);
   }
 

@@ -1,20 +1,30 @@
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import type { RigCalibration } from '../../calibration/index.js';
 import type { Config } from '../config.js';
 import { blankView } from '../embed/embed.js';
-import { InferenceThread } from './thread.js';
+import { InferenceThreads } from './threads.js';
 
 // Both lie where the package is built: chunks in dist/chunks, the worker and models beside them.
 const WORKER = new URL('../inference-worker.js', import.meta.url);
 export const DEFAULT_MODEL = fileURLToPath(new URL('../../models/clmex-small', import.meta.url));
 
-/** A worker thread with the face models and the encoder, as the configuration says. */
+/** More than this many threads of networks leave nothing for decoding on most machines. */
+const MOST_THREADS = 4;
+
+/**
+ * Worker threads with the face models and the encoder, as the configuration says: cameras are shared
+ * out among `engine.threads`, and where there are fewer cameras than threads, operators are divided.
+ */
 export function startInference(
   config: Config,
   calibration: RigCalibration | undefined,
-): Promise<InferenceThread> {
-  return InferenceThread.start(WORKER, {
-    engine: config.engine,
+): Promise<InferenceThreads> {
+  const threads = config.engine.threads ?? Math.min(MOST_THREADS, availableParallelism());
+  // A device runs one network at a time, and each thread would hold its own copy there.
+  const count = config.engine.provider === 'cpu' ? Math.min(threads, config.cameras.length) : 1;
+  const options = {
+    engine: { ...config.engine, threads: Math.floor(threads / count) },
     model: config.model ?? DEFAULT_MODEL,
     faces: {
       detector: config.faces.detector,
@@ -22,7 +32,8 @@ export function startInference(
       maxFaces: config.subjects.max,
       calibration: calibration?.cameras,
     },
-  });
+  };
+  return InferenceThreads.start(WORKER, options, count);
 }
 
 /**

@@ -30,11 +30,15 @@ async function answer(inference: Inference, request: Request): Promise<unknown> 
 
 try {
   const inference = await LocalInference.load(workerData as InferenceOptions);
+  // One after the other: a set's embeddings are not held up by the next one's faces.
+  let turn: Promise<unknown> = Promise.resolve();
   port.on('message', (request: Request) => {
-    answer(inference, request).then(
-      (result) => send({ id: request.id, result, info: { ...inference.info } }),
-      (error: unknown) => send({ id: request.id, failure: failureOf(error) }),
-    );
+    turn = turn
+      .then(() => answer(inference, request))
+      .then(
+        (result) => send({ id: request.id, result, info: { ...inference.info } }),
+        (error: unknown) => send({ id: request.id, failure: failureOf(error) }),
+      );
   });
   send({ id: READY, result: undefined, info: { ...inference.info } });
 } catch (error) {

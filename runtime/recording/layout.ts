@@ -42,8 +42,8 @@ export const frameTimes = z.object({
   capturedAtMs: time.optional(),
   uncertaintyMs: time.optional(),
   trueCapturedAtMs: time.optional(),
-  width: z.int().positive(),
-  height: z.int().positive(),
+  width: z.int().min(1).max(16_384),
+  height: z.int().min(1).max(16_384),
 });
 
 export const nanoseconds = (ms: number): bigint => BigInt(Math.round(ms * 1e6));

@@ -38,6 +38,19 @@ describe('training', () => {
   });
   afterEach(() => rm(folder, { recursive: true }));
 
+  it('learns with weights and activations rounded where the recipe says so', async () => {
+    const lossOf = async (name: string, quantiseAware: boolean): Promise<number> => {
+      const directory = join(folder, name);
+      const recipe = recipeOf({ stage: 'finetune', steps: 5, quantiseAware });
+      await train({ recipe, data, directory });
+      const [line] = (await readFile(join(directory, 'log.jsonl'), 'utf8')).split('\n');
+      return (JSON.parse(line!) as LogEntry).terms['loss']!;
+    };
+    const [float, rounded] = [await lossOf('float', false), await lossOf('rounded', true)];
+    expect(rounded).not.toBe(float);
+    expect(Math.abs(rounded - float)).toBeLessThan(0.2 * float);
+  });
+
   it('learns to tell the labels of people it never saw, and writes what it measured', async () => {
     const directory = join(folder, 'fine');
     const recipe = recipeOf({ stage: 'finetune', steps: 40, validateEvery: 20, shapes: 0.1 });

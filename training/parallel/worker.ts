@@ -31,7 +31,7 @@ async function main(): Promise<void> {
 }
 
 function step(
-  { encoder }: Learner,
+  { encoder, quantised }: Learner,
   preparation: Preparation,
   { parameters, groups, share }: Extract<ToWorker, { kind: 'step' }>,
 ): FromWorker {
@@ -42,6 +42,7 @@ function step(
     const embeddings = embedBatch(encoder.graph, tensors, batch, {
       onStatistics: (name, statistic) => observed.set(name, statistic),
       wholeOf: (means) => meansOfWhole(means, share),
+      quantised,
     });
     const values = embeddings.dataSync<'float32'>();
     const gradient = ask({ kind: 'embeddings', values, geometry: batch.geometry }, 'gradient');

@@ -15,6 +15,7 @@ import {
 } from '../../../runtime/camera/index.js';
 import { systemClock, VirtualClock } from '../../../runtime/clock.js';
 import { RecordingWriter } from '../../../runtime/recording/index.js';
+import { turboJpeg } from '../../../runtime/camera/turbo-jpeg.js';
 import { describeWithData, sharedData } from '../../support/shared-data.js';
 
 const run = promisify(execFile);
@@ -160,6 +161,36 @@ describe('a recording', () => {
     expect(frames[7]).toMatchObject({ stampMs: 640, arrivedAtMs: 1152, stampSource: 'device' });
     const [r, g, b] = pixel(frames[7]!, 30, 20);
     expect(Math.abs(r! - 0xa0) + Math.abs(g! - 0x40) + Math.abs(b! - 0x20)).toBeLessThan(12);
+  });
+
+  it('is decoded by libjpeg-turbo as by sharp, to a few grey levels', async () => {
+    const size = { width: 64, height: 48 };
+    const wave = Uint8Array.from({ length: 64 * 48 * 3 }, (_, i) => 128 + 90 * Math.sin(i / 50));
+    const raw = { ...size, channels: 3 } as const;
+    const jpeg = await sharp(wave, { raw }).jpeg({ quality: 90 }).toBuffer();
+    const exact = await sharp(jpeg).raw().toBuffer();
+    const fast = turboJpeg()!;
+    const pixels = new Uint8Array(new SharedArrayBuffer(exact.length));
+    expect(await fast(jpeg, size, pixels)).toBe(true);
+    const farthest = Math.max(...exact.map((value, i) => Math.abs(value - pixels[i]!)));
+    expect(farthest).toBeLessThan(8);
+    expect(await fast(jpeg.subarray(0, 100), size, pixels)).toBe(false);
+    expect(await fast(jpeg, { width: 48, height: 64 }, pixels)).toBe(false);
+  });
+
+  it('leaves frames out undecoded while frame sets pile up, and counts them', async () => {
+    const context = {
+      clock: systemClock,
+      timeline: new Timeline(systemClock),
+      crowded: () => true,
+    };
+    const camera = await openCamera(
+      config('left', { kind: 'recording', path: recording }),
+      context,
+    );
+    for await (const frame of camera.frames()) frame.close();
+    expect(camera.status()).toMatchObject({ frames: 30, drops: { backpressure: 30 } });
+    await camera.close();
   });
 
   it('goes round when looped, time running on', async () => {

@@ -3,12 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { loadModel } from '../../encoder/index.js';
-import { buildNetwork } from '../../encoder/network.js';
-import { EmbedStage } from '../../runtime/embed/embed.js';
-import { createEngine } from '../../runtime/engine/engine.js';
-import { LocalInference } from '../../runtime/inference/local.js';
-import { TINY_NETWORK, writeRandomModel } from '../support/random-model.js';
+import { loadModel } from '../../../encoder/index.js';
+import { buildNetwork } from '../../../encoder/network.js';
+import { EmbedStage } from '../../../runtime/embed/embed.js';
+import { createEngine } from '../../../runtime/engine/engine.js';
+import { LocalInference } from '../../../runtime/inference/local.js';
+import { TINY_NETWORK, writeRandomModel } from '../../support/random-model.js';
 
 describe('inference', () => {
   let folder: string;
