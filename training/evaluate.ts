@@ -37,6 +37,9 @@ export interface Evaluation extends Metrics {
 
 const YAW_BINS: readonly (readonly [number, number])[] = [[0, 15], [15, 30], [30, 45], [45, 60], [60, 75], [75, 91]]; // prettier-ignore
 
+/** Of each group's views, for each number of views. */
+const SUBSETS = 4;
+
 export interface EvaluateOptions {
   readonly prior?: readonly number[] | undefined;
   readonly seed?: number | undefined;
@@ -119,14 +122,14 @@ function byViews(
   const random = new Random(seed);
   const seen = groups.map(({ label, views }) => ({
     label,
-    views: random.shuffle(views.filter((view): view is SeenView => view.embedding !== undefined)),
+    views: views.filter((view): view is SeenView => view.embedding !== undefined),
   }));
   const most = seen.reduce((largest, { views }) => Math.max(largest, views.length), 0);
   return Object.fromEntries(
     Array.from({ length: most }, (_, i) => i + 1).map((count) => {
-      const subsets = seen
-        .filter(({ views }) => views.length >= count)
-        .map(({ label, views }) => ({ label, views: views.slice(0, count) }));
+      const subsets = seen.flatMap(({ label, views }) =>
+        subsetsOf(views, count, random).map((subset) => ({ label, views: subset })),
+      );
       const scored = subsets.map(({ label, views }) => ({
         label,
         probabilities: model.fuse(
@@ -138,6 +141,12 @@ function byViews(
       return [count, { ...summary(labels, scored), baselines: baselines(model, subsets, prior) }];
     }),
   );
+}
+
+/** Some random ones; the only one where all views are wanted, none where there are fewer. */
+function subsetsOf<T>(views: readonly T[], count: number, random: Random): T[][] {
+  if (views.length <= count) return views.length === count ? [[...views]] : [];
+  return Array.from({ length: SUBSETS }, () => random.shuffle([...views]).slice(0, count));
 }
 
 function baselines(
