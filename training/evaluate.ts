@@ -143,10 +143,16 @@ function byViews(
   );
 }
 
-/** Some random ones; the only one where all views are wanted, none where there are fewer. */
+/** At most {@link SUBSETS} different ones, chosen at random; none where there are fewer views. */
 function subsetsOf<T>(views: readonly T[], count: number, random: Random): T[][] {
-  if (views.length <= count) return views.length === count ? [[...views]] : [];
-  return Array.from({ length: SUBSETS }, () => random.shuffle([...views]).slice(0, count));
+  return random.shuffle(combinations(views, count)).slice(0, SUBSETS);
+}
+
+function combinations<T>(items: readonly T[], count: number): T[][] {
+  if (count === 0) return [[]];
+  return items.flatMap((item, i) =>
+    combinations(items.slice(i + 1), count - 1).map((rest) => [item, ...rest]),
+  );
 }
 
 function baselines(
