@@ -6,6 +6,7 @@ import {
 } from './evaluate.js'; // prettier-ignore
 import { limitedLabels, type LabelTables, type Limits } from './limited-labels.js';
 import { jensenShannon } from './metrics.js';
+import { neighbourAccuracy } from './neighbours.js';
 import { crossValidate, foldsOf, type FoldProtocol, type ProbeExample } from './probe.js';
 
 export interface ProbeGroupsOptions {
@@ -19,6 +20,8 @@ export interface ProbeGroupsOptions {
 export interface ProbeEvaluation extends Evaluation, LabelTables {
   readonly protocol: FoldProtocol;
   readonly folds: number;
+  /** Share of faces named right by a vote of the nearest ones of other people. */
+  readonly knn: number;
 }
 
 /**
@@ -51,6 +54,7 @@ export function probeGroups(
   return {
     protocol,
     folds,
+    knn: neighbourAccuracy(examples),
     ...evaluateScores(labels, scored),
     byViews: byNumberOfViews(labels, groups, byView, seed),
     viewDivergence: divergence(groups, byView),
