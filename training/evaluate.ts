@@ -127,9 +127,7 @@ function byViews(
   const most = seen.reduce((largest, { views }) => Math.max(largest, views.length), 0);
   return Object.fromEntries(
     Array.from({ length: most }, (_, i) => i + 1).map((count) => {
-      const subsets = seen.flatMap(({ label, views }) =>
-        subsetsOf(views, count, random).map((subset) => ({ label, views: subset })),
-      );
+      const subsets = viewSubsets(seen, count, random);
       const scored = subsets.map(({ label, views }) => ({
         label,
         probabilities: model.fuse(
@@ -143,9 +141,18 @@ function byViews(
   );
 }
 
-/** At most {@link SUBSETS} different ones, chosen at random; none where there are fewer views. */
-function subsetsOf<T>(views: readonly T[], count: number, random: Random): T[][] {
-  return random.shuffle(combinations(views, count)).slice(0, SUBSETS);
+/** Of each group at most {@link SUBSETS} different sets of `count` of its views, chosen at random. */
+export function viewSubsets<T>(
+  groups: readonly { readonly label: number; readonly views: readonly T[] }[],
+  count: number,
+  random: Random,
+): { label: number; views: T[] }[] {
+  return groups.flatMap(({ label, views }) =>
+    random
+      .shuffle(combinations(views, count))
+      .slice(0, SUBSETS)
+      .map((subset) => ({ label, views: subset })),
+  );
 }
 
 function combinations<T>(items: readonly T[], count: number): T[][] {

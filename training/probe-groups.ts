@@ -1,7 +1,7 @@
 import { softmax } from '../encoder/fusion.js';
 import { Random } from '../encoder/random.js';
 import {
-  evaluateScores, summary,
+  evaluateScores, summary, viewSubsets,
   type EvaluatedGroup, type EvaluatedView, type Evaluation, type ScoredView, type ViewsRow,
 } from './evaluate.js'; // prettier-ignore
 import { limitedLabels, type LabelTables, type Limits } from './limited-labels.js';
@@ -78,16 +78,11 @@ function byNumberOfViews(
   seed: number,
 ): Record<string, ViewsRow> {
   const random = new Random(seed);
-  const seen = groups.map((group) => ({
-    label: group.label,
-    views: random.shuffle(seenIn(group, scores)),
-  }));
+  const seen = groups.map((group) => ({ label: group.label, views: seenIn(group, scores) }));
   const most = seen.reduce((largest, { views }) => Math.max(largest, views.length), 0);
   return Object.fromEntries(
     Array.from({ length: most }, (_, i) => i + 1).map((count) => {
-      const subsets = seen
-        .filter(({ views }) => views.length >= count)
-        .map(({ label, views }) => ({ label, views: views.slice(0, count) }));
+      const subsets = viewSubsets(seen, count, random);
       const fused = subsets.map(({ label, views }) => ({ label, probabilities: meanLog(views) }));
       const single = subsets.flatMap(({ label, views }) =>
         views.map((probabilities) => ({ label, probabilities })),
