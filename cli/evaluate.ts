@@ -10,6 +10,7 @@ import {
   type EvaluatedGroup, type Evaluation, type FoldProtocol,
 } from '../training/index.js'; // prettier-ignore
 import { EvaluationData, type DataOptions } from './evaluate-data.js';
+import { writeMap } from './evaluate-map.js';
 import { printResult } from './output.js';
 import { angles, counts, wholeNumber } from './synth-options.js';
 
@@ -22,6 +23,7 @@ interface Options extends DataOptions {
   readonly draws: number;
   readonly prior?: string;
   readonly adapt?: 'statistics';
+  readonly map?: string;
   readonly seed: number;
   readonly json: boolean;
 }
@@ -79,7 +81,8 @@ export function register(program: Command): void {
       angles,
     )
     .option('--cache <dir>', 'keeps crops and poses of pictures, so that faces are found once')
-    .option('--seed <n>', 'fixes folds and subsets of views', wholeNumber(0), 1)
+    .option('--map <svg>', 'draws the embeddings as a map: by label, person and yaw')
+    .option('--seed <n>', 'fixes folds, subsets of views and the map', wholeNumber(0), 1)
     .option('--json', 'print one JSON document', false)
     .action(run);
 }
@@ -102,6 +105,7 @@ async function run(options: Options): Promise<void> {
     const data = new EvaluationData(inference, model.manifest.labels);
     const groups = await data.open(options);
     const result = await evaluateAs(model, groups, options);
+    if (options.map) await writeMap(options.map, groups, model.manifest.labels, options.seed);
     printResult(options.json, { ...result, skipped: data.skipped, notes: data.notes }, () =>
       describe(result),
     );

@@ -36,9 +36,9 @@ export function viewFeatures({ yawDeg, pitchDeg, rollDeg, quality }: FusionView)
 }
 
 /**
- * Attention fusion: weights = softmax(query · e + bias · features); a prototype's similarity is the
- * weighted mean of its cosines with the views; a label's logit is the log-mean-exp of its scaled
- * prototypes' similarities.
+ * Attention fusion: weights = softmax(query · e + bias · features); a label's logit in one view is the
+ * log-mean-exp of its prototypes' scaled cosines; the group's logits are the weighted mean of the
+ * views'. With equal weights this is the mean of log-probabilities.
  */
 export function fuseViews(
   head: Head,
@@ -57,20 +57,27 @@ export function fuseViews(
         dot(head.query.data, embedding) + dot(head.viewBias.data, viewFeatures(views[i]!)),
     ),
   );
-  const width = head.query.data.length;
-  const similarities = Array.from({ length: head.prototypes.data.length / width }, (_, k) => {
-    const prototype = head.prototypes.data.subarray(k * width, (k + 1) * width);
-    return embeddings.reduce(
-      (sum, embedding, i) => sum + weights[i]! * dot(prototype, embedding),
-      0,
-    );
-  });
-  const count = head.prototypesPerLabel;
-  const logits = Array.from({ length: similarities.length / count }, (_, label) => {
-    const own = similarities.slice(label * count, (label + 1) * count);
-    return logSumExp(own.map((similarity) => head.scale * similarity)) - Math.log(count);
+  const logits: number[] = [];
+  embeddings.forEach((embedding, i) => {
+    viewLogits(head, embedding).forEach((logit, label) => {
+      logits[label] = (logits[label] ?? 0) + weights[i]! * logit;
+    });
   });
   return { logits, weights };
+}
+
+/** What one view says by itself. */
+function viewLogits({ prototypes, prototypesPerLabel, scale }: Head, e: Float32Array): number[] {
+  const scaled = Array.from(
+    { length: prototypes.data.length / e.length },
+    (_, k) => scale * dot(prototypes.data.subarray(k * e.length, (k + 1) * e.length), e),
+  );
+  return Array.from(
+    { length: scaled.length / prototypesPerLabel },
+    (_, label) =>
+      logSumExp(scaled.slice(label * prototypesPerLabel, (label + 1) * prototypesPerLabel)) -
+      Math.log(prototypesPerLabel),
+  );
 }
 
 /** softmax(logits / temperature + log(prior / assumed)). */

@@ -79,7 +79,7 @@ export async function saveModel(
   const files = { [STRUCTURE]: Buffer.from(structure), [WEIGHTS]: Buffer.from(weights) };
   const manifest = {
     format: 'clmex-model',
-    version: 1,
+    version: 2,
     ...description,
     network: {
       parameters: parametersOf(network),

@@ -37,6 +37,9 @@ export interface Evaluation extends Metrics {
 
 const YAW_BINS: readonly (readonly [number, number])[] = [[0, 15], [15, 30], [30, 45], [45, 60], [60, 75], [75, 91]]; // prettier-ignore
 
+/** Of each group's views, for each number of views. */
+const SUBSETS = 4;
+
 export interface EvaluateOptions {
   readonly prior?: readonly number[] | undefined;
   readonly seed?: number | undefined;
@@ -119,14 +122,12 @@ function byViews(
   const random = new Random(seed);
   const seen = groups.map(({ label, views }) => ({
     label,
-    views: random.shuffle(views.filter((view): view is SeenView => view.embedding !== undefined)),
+    views: views.filter((view): view is SeenView => view.embedding !== undefined),
   }));
   const most = seen.reduce((largest, { views }) => Math.max(largest, views.length), 0);
   return Object.fromEntries(
     Array.from({ length: most }, (_, i) => i + 1).map((count) => {
-      const subsets = seen
-        .filter(({ views }) => views.length >= count)
-        .map(({ label, views }) => ({ label, views: views.slice(0, count) }));
+      const subsets = viewSubsets(seen, count, random);
       const scored = subsets.map(({ label, views }) => ({
         label,
         probabilities: model.fuse(
@@ -137,6 +138,27 @@ function byViews(
       }));
       return [count, { ...summary(labels, scored), baselines: baselines(model, subsets, prior) }];
     }),
+  );
+}
+
+/** Of each group at most {@link SUBSETS} different sets of `count` of its views, chosen at random. */
+export function viewSubsets<T>(
+  groups: readonly { readonly label: number; readonly views: readonly T[] }[],
+  count: number,
+  random: Random,
+): { label: number; views: T[] }[] {
+  return groups.flatMap(({ label, views }) =>
+    random
+      .shuffle(combinations(views, count))
+      .slice(0, SUBSETS)
+      .map((subset) => ({ label, views: subset })),
+  );
+}
+
+function combinations<T>(items: readonly T[], count: number): T[][] {
+  if (count === 0) return [[]];
+  return items.flatMap((item, i) =>
+    combinations(items.slice(i + 1), count - 1).map((rest) => [item, ...rest]),
   );
 }
 

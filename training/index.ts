@@ -28,6 +28,7 @@ export { openRendered, type RenderedSet } from './dataset/rendered.js';
 export { isRendered } from './dataset/rendered-folder.js';
 export type { Split } from './dataset/shard.js';
 export { evaluate, type EvaluatedGroup, type EvaluatedView, type Evaluation } from './evaluate.js';
+export { mapEmbeddings } from './embedding-map.js';
 export { exportModel } from './export.js';
 export { probeGroups } from './probe-groups.js';
 export type { FoldProtocol } from './probe.js';

@@ -64,7 +64,7 @@ export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
     );
   });
   term('fused', finetune ? 1 - singleViews : 0, () => {
-    const logits = labelLogits(fuse(embeddings, input), input);
+    const logits = fuse(embeddings, labelLogits(cosines(embeddings, tensors), input), input);
     return crossEntropy(logits, batch.labels, batch.weights, recipe);
   });
   term(
@@ -128,8 +128,12 @@ function cosines(embeddings: tf.Tensor2D, tensors: Tensors): tf.Tensor2D {
   return tf.matMul(embeddings, unitRows(named(tensors, 'head.prototypes')), false, true);
 }
 
-/** Attention over the views of each group that are to be fused; see fuseViews. [groups, prototypes] */
-function fuse(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.Tensor2D {
+/** Attention over the views of each group that are to be fused; see fuseViews. [groups, labels] */
+function fuse(
+  embeddings: tf.Tensor2D,
+  logits: tf.Tensor2D,
+  { tensors, batch }: ObjectiveInput,
+): tf.Tensor2D {
   const groups = batch.labels.length;
   const member = new Float32Array(groups * batch.rows);
   batch.groupOf.forEach((g, row) => (member[g * batch.rows + row] = batch.fused[row] ? 1 : 0));
@@ -142,7 +146,7 @@ function fuse(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.T
     tf.reshape(tf.exp(attention), [1, batch.rows]),
   );
   const weights = tf.div<tf.Tensor2D>(shares, tf.sum(shares, 1, true));
-  return tf.matMul(weights, cosines(embeddings, tensors));
+  return tf.matMul(weights, logits);
 }
 
 /** Log-mean-exp of each label's scaled prototypes, up to a constant. [n, prototypes] → [n, labels] */

@@ -1,11 +1,12 @@
 import { softmax } from '../encoder/fusion.js';
 import { Random } from '../encoder/random.js';
 import {
-  evaluateScores, summary,
+  evaluateScores, summary, viewSubsets,
   type EvaluatedGroup, type EvaluatedView, type Evaluation, type ScoredView, type ViewsRow,
 } from './evaluate.js'; // prettier-ignore
 import { limitedLabels, type LabelTables, type Limits } from './limited-labels.js';
 import { jensenShannon } from './metrics.js';
+import { neighbourAccuracy } from './neighbours.js';
 import { crossValidate, foldsOf, type FoldProtocol, type ProbeExample } from './probe.js';
 
 export interface ProbeGroupsOptions {
@@ -19,6 +20,8 @@ export interface ProbeGroupsOptions {
 export interface ProbeEvaluation extends Evaluation, LabelTables {
   readonly protocol: FoldProtocol;
   readonly folds: number;
+  /** Share of faces named right by a vote of the nearest ones of other people. */
+  readonly knn: number;
 }
 
 /**
@@ -51,6 +54,7 @@ export function probeGroups(
   return {
     protocol,
     folds,
+    knn: neighbourAccuracy(examples),
     ...evaluateScores(labels, scored),
     byViews: byNumberOfViews(labels, groups, byView, seed),
     viewDivergence: divergence(groups, byView),
@@ -74,16 +78,11 @@ function byNumberOfViews(
   seed: number,
 ): Record<string, ViewsRow> {
   const random = new Random(seed);
-  const seen = groups.map((group) => ({
-    label: group.label,
-    views: random.shuffle(seenIn(group, scores)),
-  }));
+  const seen = groups.map((group) => ({ label: group.label, views: seenIn(group, scores) }));
   const most = seen.reduce((largest, { views }) => Math.max(largest, views.length), 0);
   return Object.fromEntries(
     Array.from({ length: most }, (_, i) => i + 1).map((count) => {
-      const subsets = seen
-        .filter(({ views }) => views.length >= count)
-        .map(({ label, views }) => ({ label, views: views.slice(0, count) }));
+      const subsets = viewSubsets(seen, count, random);
       const fused = subsets.map(({ label, views }) => ({ label, probabilities: meanLog(views) }));
       const single = subsets.flatMap(({ label, views }) =>
         views.map((probabilities) => ({ label, probabilities })),

@@ -6,9 +6,8 @@ import type { Normalizer } from '../encoder/normalize.js';
 import { Random } from '../encoder/random.js';
 import type { GroupSet, LabelledGroup } from './dataset/groups.js';
 import { embedCrops } from './embed.js';
+import { neighbourAccuracy } from './neighbours.js';
 import { argmax, logLoss, metricsOf, type Scored } from './metrics.js';
-
-const NEIGHBOURS = 10;
 
 export interface EmbeddedGroup extends Omit<LabelledGroup, 'views'> {
   readonly views: readonly (LabelledGroup['views'][number] & {
@@ -53,18 +52,12 @@ export function validateEmbeddings(groups: readonly EmbeddedGroup[]): Validation
     rows.map(({ embedding }) => embedding),
     rows.map(({ g }) => g),
   );
-  const right = rows.filter(({ group, embedding }) => {
-    const votes = new Map<number, number>();
-    const near = rows
-      .filter((other) => other.group.personId !== group.personId)
-      .map((other) => ({ label: other.group.label, similarity: dot(embedding, other.embedding) }))
-      .sort((a, b) => b.similarity - a.similarity)
-      .slice(0, NEIGHBOURS);
-    for (const { label } of near) votes.set(label, (votes.get(label) ?? 0) + 1);
-    const best = [...votes].sort((a, b) => b[1] - a[1])[0];
-    return best?.[0] === group.label;
-  });
-  return { alignment, uniformity, variance, knn: right.length / Math.max(1, rows.length) };
+  const examples = rows.map(({ group, embedding }) => ({
+    personId: group.personId,
+    label: group.label,
+    vector: embedding,
+  }));
+  return { alignment, uniformity, variance, knn: neighbourAccuracy(examples) };
 }
 
 /** Accuracy of single views and of fused groups, before calibration. */
@@ -91,10 +84,4 @@ export function validateHead(
       fused.filter(({ label, probabilities }) => argmax(probabilities!) === label).length /
       Math.max(1, fused.length),
   };
-}
-
-function dot(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
-  return sum;
 }

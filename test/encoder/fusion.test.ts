@@ -90,7 +90,19 @@ describe('attention over views', () => {
     expect(weights[0]! / weights[1]!).toBeCloseTo(Math.exp(3), 5);
   });
 
-  it('is what two tfjs matrix products make of it', () => {
+  it('is the mean of log-probabilities where every view has the same weight', () => {
+    const even: Head = { ...plain, viewBias: { shape: [VIEW_FEATURES], data: new Float32Array(5) } };
+    const embeddings = Array.from({ length: 3 }, unit);
+    const views = [0, 30, 60].map((yaw) => view(yaw));
+    const alone = embeddings.map((e, i) => softmax(fuseViews(even, [e], [views[i]!]).logits));
+    const mean = [0, 1, 2].map((label) =>
+      alone.reduce((sum, probabilities) => sum + Math.log(probabilities[label]!) / 3, 0),
+    );
+    const together = softmax(fuseViews(even, embeddings, views).logits);
+    softmax(mean).forEach((p, label) => expect(together[label]).toBeCloseTo(p, 6));
+  });
+
+  it('is what tfjs matrix products make of it', () => {
     const embeddings = Array.from({ length: 4 }, unit);
     const views = [0, 30, -60, 80].map((yaw) => view(yaw));
     const { logits } = fuseViews(head, embeddings, views);
@@ -105,13 +117,9 @@ describe('attention over views', () => {
         ),
       );
       const weights = tf.softmax(tf.reshape(attention, [1, 4]));
-      const similarities = tf.matMul(
-        tf.matMul(weights, e),
-        tf.tensor2d(head.prototypes.data, [6, WIDTH]),
-        false,
-        true,
-      );
-      return [...tf.logSumExp(tf.reshape(tf.mul(similarities, 9), [3, 2]), 1).dataSync()].map(
+      const cosines = tf.matMul(e, tf.tensor2d(head.prototypes.data, [6, WIDTH]), false, true);
+      const own = tf.logSumExp(tf.reshape(tf.mul(cosines, 9), [4, 3, 2]), 2);
+      return [...tf.matMul(weights, own as tf.Tensor2D).dataSync()].map(
         (value) => value - Math.log(2),
       );
     });

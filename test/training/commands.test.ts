@@ -1,11 +1,15 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXPRESSION_LABELS } from '../../core/types.js';
+import { loadCheckpoint } from '../../training/checkpoint.js';
 import { writeShard, type Split } from '../../training/dataset/shard.js';
 import type { Evaluation } from '../../training/evaluate.js';
-import { runCli, type Finished } from '../support/cli.js';
+import { Cli, runCli, type Finished } from '../support/cli.js';
 import { toySet } from '../support/toy-set.js';
 
 /** A rendered set as `clmex synth dataset` writes it, with pictures drawn here. */
@@ -149,6 +153,34 @@ describe('training from the command line', () => {
       expect(resumed).toMatchObject({ steps: 4 });
     },
   );
+
+  it('goes on after a kill, from the last checkpoint', { timeout: 120_000 }, async () => {
+    const run = new Cli(['train', 'pretrain', '--data', at('set'), '--out', at('killed'), '--recipe', at('recipe.json'), '--steps', '12', '--json']); // prettier-ignore
+    while (!existsSync(at('killed', 'checkpoint.bin'))) await setTimeout(20);
+    run.process.kill('SIGKILL');
+    await run.finished;
+    const { step } = await loadCheckpoint(at('killed', 'checkpoint.bin'));
+    expect(step % 2).toBe(0);
+    expect(step).toBeLessThan(12);
+    expect(json(await train('pretrain', 'killed', '--steps', '12', '--resume'))).toMatchObject({
+      steps: 12,
+    });
+  });
+
+  it('names the file that a full disk has no room for, and leaves none half written', async () => {
+    // A limit on file size fails a write as a full disk does, at whatever byte it is reached.
+    const shell = `ulimit -f 200; exec "${process.execPath}" dist/cli.js "$@"`;
+    const args = ['train', 'pretrain', '--data', at('set'), '--out', at('full'), '--recipe', at('recipe.json'), '--steps', '2']; // prettier-ignore
+    const { code, stderr } = await new Promise<{ code: number | null; stderr: string }>((done) => {
+      const child = spawn('sh', ['-c', shell, 'sh', ...args], { stdio: ['ignore', 'ignore', 'pipe'] }); // prettier-ignore
+      let text = '';
+      child.stderr.on('data', (piece: Buffer) => (text += piece.toString()));
+      child.on('close', (status) => done({ code: status, stderr: text }));
+    });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/EFBIG|checkpoint/);
+    expect(await readdir(at('full'))).toEqual(['log.jsonl']);
+  });
 
   it.each([
     [

@@ -57,7 +57,7 @@ describe('evaluation', () => {
 
   it('fuses groups by their number of views, with baselines beside', () => {
     expect(Object.keys(result.byViews)).toEqual(['1', '2', '3']);
-    expect(result.byViews['2']).toMatchObject({ n: 2, accuracy: 1 });
+    expect(result.byViews['2']).toMatchObject({ n: 4, accuracy: 1 });
     expect(result.byViews['3']!.n).toBe(1);
     expect(result.byViews['3']!.baselines.bestView!.accuracy).toBe(1);
     expect(result.byViews['3']!.baselines.meanSingleView!.accuracy).toBeCloseTo(2 / 3, 12);

@@ -9,6 +9,9 @@ const EYES = [
 ] as const;
 const NOSE_BRIDGE = 978;
 const SECTION = 6;
+/** Radii in the model's units, about a centimetre. */
+const HAIRLINE = 0.03;
+const [THICK, HALF_RIMMED] = [0.35, 0.3];
 
 /** Frames of a random shape that sit before this head's eyes, with temples to the ears. */
 export function makeGlasses(head: Float32Array, random: Random): Solid {
@@ -16,7 +19,8 @@ export function makeGlasses(head: Float32Array, random: Random): Solid {
   const triangles: number[] = [];
   const [halfWidth, halfHeight] = [random.uniform(2.2, 2.8), random.uniform(1.5, 2.2)];
   const square = random.uniform(0.55, 1);
-  const wire = random.chance(0.35) ? random.uniform(0.28, 0.45) : random.uniform(0.09, 0.28);
+  const wire = random.chance(THICK) ? random.uniform(0.28, 0.45) : random.uniform(0.09, 0.28);
+  const below = random.chance(HALF_RIMMED) ? HAIRLINE : wire;
   const tones = [0.01, 0.01, 0.03, 0.12, 0.3];
   const tone = random.pick(tones);
   const tint = random.uniform(0, 0.5);
@@ -36,18 +40,18 @@ export function makeGlasses(head: Float32Array, random: Random): Solid {
       const back = 0.06 * Math.max(0, x * side) ** 2;
       return [centre[0] + x, centre[1] + bend(Math.sin(angle)) * halfHeight, centre[2] - back];
     });
-    tube(rim, wire, positions, triangles);
+    tube(rim, (i) => (i < rim.length / 2 ? wire : below), positions, triangles);
     const hinge: Point = [
       centre[0] + side * halfWidth,
       centre[1] + 0.5,
       centre[2] - 0.06 * halfWidth ** 2,
     ];
     const ear: Point = [side * Math.max(7.6, Math.abs(hinge[0]) + 1), hinge[1] + 0.2, 0.5];
-    tube([hinge, [ear[0], (hinge[1] + ear[1]) / 2, 6.5], ear], wire, positions, triangles);
+    tube([hinge, [ear[0], (hinge[1] + ear[1]) / 2, 6.5], ear], () => wire, positions, triangles);
     const nose: Point = [0, centre[1] + 0.7, centre[2] + 0.25];
     tube(
       [[centre[0] - side * halfWidth, centre[1] + 0.3, centre[2]], nose],
-      wire,
+      () => wire,
       positions,
       triangles,
     );
@@ -59,10 +63,10 @@ export function makeGlasses(head: Float32Array, random: Random): Solid {
   };
 }
 
-/** A wire of round section along a line of points. */
+/** A wire of round section along a line of points, with a radius at each. */
 function tube(
   line: readonly Point[],
-  radius: number,
+  radiusAt: (point: number) => number,
   positions: number[],
   triangles: number[],
 ): void {
@@ -76,7 +80,7 @@ function tube(
     const v = normalize(cross(along, u));
     return Array.from({ length: SECTION }, (_, s): Point => {
       const angle = (2 * Math.PI * s) / SECTION;
-      const [c, d] = [radius * Math.cos(angle), radius * Math.sin(angle)];
+      const [c, d] = [radiusAt(i) * Math.cos(angle), radiusAt(i) * Math.sin(angle)];
       return [x + c * u[0] + d * v[0], y + c * u[1] + d * v[1], z + c * u[2] + d * v[2]];
     });
   });
