@@ -22,7 +22,7 @@ const pictures = [
 ];
 
 const steps = [
-  ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '4800', '--subjects', '480', '--seed', '7', '--resume'],
+  ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '9600', '--subjects', '960', '--seed', '7', '--resume'],
   ['train', 'pretrain', '--data', rendered, '--out', pre, ...recipe('pretrain')],
   ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...recipe('finetune')],
   ['train', 'finetune', '--data', rendered, '--out', settled, '--from', fine, ...pictures, '--lift', '4', ...recipe('settle')],
