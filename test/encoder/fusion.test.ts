@@ -91,7 +91,10 @@ describe('attention over views', () => {
   });
 
   it('is the mean of log-probabilities where every view has the same weight', () => {
-    const even: Head = { ...plain, viewBias: { shape: [VIEW_FEATURES], data: new Float32Array(5) } };
+    const even: Head = {
+      ...plain,
+      viewBias: { shape: [VIEW_FEATURES], data: new Float32Array(5) },
+    };
     const embeddings = Array.from({ length: 3 }, unit);
     const views = [0, 30, 60].map((yaw) => view(yaw));
     const alone = embeddings.map((e, i) => softmax(fuseViews(even, [e], [views[i]!]).logits));
