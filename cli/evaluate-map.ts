@@ -79,7 +79,7 @@ function panel(
   return (left: number, places: readonly (readonly [number, number])[]): string => {
     const dots = places.map(([x, y], i) => `<circle cx="${(left + 6 + x * (PANEL - 12)).toFixed(1)}" cy="${(TOP + 6 + y * (PANEL - 12)).toFixed(1)}" r="2.2" fill="${colours[i]!}" fill-opacity=".75"/>`); // prettier-ignore
     const step = PANEL / Math.max(1, legend.length);
-    const names = legend.map(([name, colour], i) => `<circle cx="${(left + i * step + 5).toFixed(1)}" cy="${TOP + PANEL + 18}" r="4" fill="${colour}"/><text x="${(left + i * step + 11).toFixed(1)}" y="${TOP + PANEL + 21}" font-size="8.5">${escape(name)}</text>`); // prettier-ignore
+    const names = legend.map(([name, colour], i) => `<circle cx="${(left + i * step + 5).toFixed(1)}" cy="${TOP + PANEL + 18}" r="4" fill="${colour}"/><text x="${(left + i * step + 11).toFixed(1)}" y="${TOP + PANEL + 21}" font-size="7.6">${escape(name)}</text>`); // prettier-ignore
     return `<text x="${left}" y="20" font-size="15">${escape(title)}</text><rect x="${left}" y="${TOP}" width="${PANEL}" height="${PANEL}" fill="none" stroke="#ddd"/>${dots.join('')}${names.join('')}`;
   };
 }

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { Option } from 'commander';
 import { ClmexError } from '../core/errors.js';
-import { loadModel, withPrior, type Model } from '../encoder/index.js';
+import { loadModel, type Model } from '../encoder/index.js';
 import { LocalInference } from '../runtime/inference/local.js';
 import { DEFAULT_MODEL } from '../runtime/index.js';
 import {
@@ -141,8 +141,8 @@ async function evaluateAs(
     );
     used = withStatistics(used, statisticsOf(seen), trainingStatistics(model));
   }
-  if (options.prior !== undefined) used = withPrior(used, await readPrior(options.prior, labels));
-  return evaluate(used, groups, { seed: options.seed });
+  const prior = options.prior === undefined ? undefined : await readPrior(options.prior, labels);
+  return evaluate(used, groups, { prior, seed: options.seed });
 }
 
 async function readPrior(file: string, labels: readonly string[]): Promise<number[]> {

@@ -68,7 +68,8 @@ export function withPrior(model: Model, prior: readonly number[]): Model {
   requirePrior(prior, model.manifest.labels);
   return {
     ...model,
-    fuse: (embeddings, views, options) => model.fuse(embeddings, views, { prior, ...options }),
+    fuse: (embeddings, views, options) =>
+      model.fuse(embeddings, views, { prior: options?.prior ?? prior }),
   };
 }
 

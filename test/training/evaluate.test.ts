@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { EXPRESSION_LABELS } from '../../core/types.js';
-import { createModel, type Model } from '../../encoder/model.js';
+import { createModel, withPrior, type Model } from '../../encoder/model.js';
 import { VIEW_FEATURES } from '../../encoder/fusion.js';
 import type { Manifest } from '../../encoder/manifest.js';
 import { zeros } from '../../encoder/network.js';
@@ -72,6 +72,8 @@ describe('evaluation', () => {
   it('follows another prior', () => {
     const sceptic = evaluate(model, groups, { prior: [0.001, 0.999] });
     expect(sceptic.perClass[labels[0]!]!.recall).toBe(0);
+    const biased = evaluate(withPrior(model, [0.001, 0.999]), groups);
+    expect(biased).toMatchObject({ confusion: sceptic.confusion, ece: sceptic.ece });
   });
 
   it('probes frozen embeddings, every picture by people it has not seen', () => {
