@@ -9,6 +9,8 @@ import { RtspRelay } from './rtsp-relay.js';
 /** A sender's clock further off than this, or this far ahead, is not the time of day. */
 const MOST_BEHIND_MS = 10_000;
 const MOST_AHEAD_MS = 100;
+/** Longest look of FFmpeg at what a stream holds before it gives frames. */
+const MOST_LOOK_US = 2_000_000;
 
 /**
  * A network stream: RTSP, MPEG-TS over UDP, MJPEG over HTTP and whatever else FFmpeg opens. Its
@@ -39,11 +41,13 @@ export async function openRtsp(
 function streamOf(source: SourceOf<'rtsp'>, address: string, ffmpegMajor: number): LiveStream {
   const { size, hwaccel, silenceMs, transport } = source;
   const patience = String(silenceMs * 1000);
+  // Whoever gives a stream less time than the look at it would take shall still see it open.
+  const lookUs = Math.min(MOST_LOOK_US, silenceMs * 400);
   // FFmpeg before 5 calls it `stimeout`, and means a listening server by `timeout`.
   const timeout = [ffmpegMajor >= 5 ? '-timeout' : '-stimeout', patience];
   const input = [
     ...(hwaccel === undefined ? [] : ['-hwaccel', hwaccel]),
-    ...['-fflags', 'nobuffer', '-flags', 'low_delay', '-analyzeduration', '2000000'],
+    ...['-fflags', 'nobuffer', '-flags', 'low_delay', '-analyzeduration', String(lookUs)],
     ...(/^rtsps?:/.test(address)
       ? ['-rtsp_transport', transport, '-allowed_media_types', 'video', ...timeout]
       : []),
