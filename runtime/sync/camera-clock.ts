@@ -60,8 +60,7 @@ export class CameraClock {
   /** Arrival of the last frame that fitted. */
   #fittedAtMs = -Infinity;
   #doubtful: Point[] = [];
-  /** A frame came earlier than any can: how the clock changed is all that is open. */
-  changed = false;
+  #changed = false;
   /** Counts changes of the mapping. */
   version = 0;
   /** Times the clock was found set. */
@@ -113,6 +112,11 @@ export class CameraClock {
     return this.#doubtful.length > 0;
   }
 
+  /** A frame came earlier than any can: the clock was set, by how much is not known yet. */
+  get changed(): boolean {
+    return this.#changed;
+  }
+
   observe(stampMs: number, arrivedAtMs: number): Observation {
     if (this.#filter === undefined) {
       this.#stampBase = stampMs;
@@ -135,9 +139,9 @@ export class CameraClock {
     const impossible = Math.min(STEP_MS, toleranceMs + CERTAIN * this.#filter.deviationAt(x));
     // Once a stamp was doubtful, only a frame too fast for a step back says that nothing happened.
     const cleared = this.#doubtful.length === 0 || place === undefined || excess < periodMs / 2;
-    if (!regular || !cleared || excess < -impossible || this.changed) {
+    if (!regular || !cleared || excess < -impossible || this.#changed) {
       const paused = arrivedAtMs - this.#fittedAtMs > PAUSE_MS;
-      this.changed ||= place !== undefined && excess < -impossible;
+      this.#changed ||= place !== undefined && excess < -impossible;
       return this.#doubt({ x, y, offMs: paused ? NaN : (place?.offMs ?? NaN) });
     }
     this.#doubtful = [];
@@ -171,7 +175,7 @@ export class CameraClock {
     if (this.#doubtful.length < enough) return 'doubtful';
     const points = this.#doubtful;
     this.#doubtful = [];
-    this.changed = false;
+    this.#changed = false;
     return this.#resolve(points);
   }
 
