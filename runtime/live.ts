@@ -13,11 +13,7 @@ export interface LiveEvents {
 }
 
 /** Longest time between two looks at the frame sets' deadlines. */
-const LONGEST_NAP_MS = 25;
-/** A nap that took so much longer was no nap: the process was busy and heard nothing meanwhile. */
-const BUSY_MS = 15;
-/** Frames that came meanwhile are waited for as long as that was, but no longer than this. */
-const LONGEST_EXCUSE_MS = 150;
+const LONGEST_NAP_MS = 250;
 
 /** While one set is embedded the next one's faces are looked for. */
 const MOST_UNDER_WAY = 2;
@@ -40,7 +36,6 @@ export class Live {
   readonly #underWay = new Set<Promise<void>>();
   #failure: Error | undefined;
   #timer: NodeJS.Timeout | undefined;
-  #awakeMs = Infinity;
   #ending = false;
 
   constructor(
@@ -86,7 +81,6 @@ export class Live {
     try {
       for await (const frame of camera.frames()) {
         this.#events.frame(camera.id);
-        this.#excuseBusyness();
         this.#offer(this.#pipeline.push(frame));
         if (this.#failure !== undefined) break;
       }
@@ -99,24 +93,15 @@ export class Live {
   }
 
   #nap(): void {
-    const nowMs = this.#clock.nowMs();
-    const napMs = Math.max(1, Math.min(LONGEST_NAP_MS, this.#pipeline.sync.nextDeadlineMs - nowMs));
-    this.#awakeMs = nowMs + napMs;
-    this.#timer = setTimeout(() => {
-      this.#excuseBusyness();
-      this.#excuseLostCameras();
-      this.#offer(this.#pipeline.sync.poll(this.#clock.nowMs()));
-      if (!this.#ending) this.#nap();
-    }, napMs);
-  }
-
-  /** While this thread was busy frames piled up unread: they are late here, not in transport. */
-  #excuseBusyness(): void {
-    const nowMs = this.#clock.nowMs();
-    const busyMs = nowMs - this.#awakeMs;
-    if (busyMs < BUSY_MS) return;
-    this.#pipeline.sync.excuse(nowMs + Math.min(busyMs, LONGEST_EXCUSE_MS));
-    this.#awakeMs = nowMs;
+    const due = this.#pipeline.sync.nextDeadlineMs - this.#clock.nowMs();
+    this.#timer = setTimeout(
+      () => {
+        this.#excuseLostCameras();
+        this.#offer(this.#pipeline.sync.poll(this.#clock.nowMs()));
+        if (!this.#ending) this.#nap();
+      },
+      Math.min(LONGEST_NAP_MS, Math.max(1, due)),
+    );
   }
 
   /** Nobody waits for a camera that is being connected again. */

@@ -55,7 +55,6 @@ export class SyncStage {
   #nowMs = -Infinity;
   #firstMs = Infinity;
   #nextDeadlineMs = Infinity;
-  #excusedUntilMs = -Infinity;
   #closed = false;
 
   constructor({ cameraIds, ...config }: SyncOptions) {
@@ -88,11 +87,6 @@ export class SyncStage {
   /** When `poll` has something to do again; Infinity while nothing waits. */
   get nextDeadlineMs(): number {
     return this.#nextDeadlineMs;
-  }
-
-  /** Nobody listened for a while: what came meanwhile is not late if it is handed over until then. */
-  excuse(untilMs: number): void {
-    this.#excusedUntilMs = Math.max(this.#excusedUntilMs, untilMs);
   }
 
   /** No more frames come from this camera. */
@@ -209,10 +203,7 @@ export class SyncStage {
     for (const offer of offers) {
       if (offer.kind !== 'none') deadlineMs = Math.max(deadlineMs, offer.untilMs);
     }
-    if (deadlineMs > -Infinity) {
-      deadlineMs = Math.min(deadlineMs, this.#ticker.atMs + this.#config.maxWaitMs);
-      deadlineMs = Math.max(deadlineMs, this.#excusedUntilMs);
-    }
+    deadlineMs = Math.min(deadlineMs, this.#ticker.atMs + this.#config.maxWaitMs);
     if (deadlineMs <= this.#nowMs) return offers;
     this.#nextDeadlineMs = deadlineMs;
     return undefined;

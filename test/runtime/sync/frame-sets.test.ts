@@ -106,19 +106,6 @@ describe('a frame set', () => {
     expect(stage.poll(10_050)[0]!.missing.get('b')).toBe('late');
   });
 
-  it('waits on where nobody listened, so that frames which piled up are not late', () => {
-    const stage = stageOf();
-    feedUntil(stage, 100);
-    stage.push(exact('a', 100, 10_000));
-    // b's frame lies unread while the process is busy until 10,200.
-    stage.excuse(10_250);
-    expect(stage.poll(10_200)).toEqual([]);
-    const [set] = stage.push(exact('b', 100, 10_003, 198));
-    expect([...set!.frames.keys()]).toEqual(['a', 'b']);
-    stage.push(exact('a', 101, 10_100, 110));
-    expect(stage.poll(10_250)[0]!.missing.get('b')).toBe('late');
-  });
-
   it('leaves out a frame whose neighbour may be nearer to the others', () => {
     const stage = new SyncStage({ cameraIds: ['a', 'b', 'c'], rateHz: 10 });
     const sets: FrameSet[] = [];
