@@ -24,7 +24,7 @@ const ENOUGH = 6;
  * pairs of different people do not: the mode is the rig.
  */
 export class SelfPlacement {
-  readonly #opinions = new Map<string, Opinion[]>();
+  readonly #polls = new Map<string, Poll>();
   readonly #cameraIds: readonly string[];
   #placements = new Map<string, Placement>();
 
@@ -53,19 +53,15 @@ export class SelfPlacement {
   }
 
   #remember(pair: string, opinion: Opinion): void {
-    const kept = this.#opinions.get(pair) ?? [];
-    kept.push(opinion);
-    if (kept.length > KEPT) kept.shift();
-    this.#opinions.set(pair, kept);
+    const poll = this.#polls.get(pair) ?? new Poll();
+    poll.add(opinion);
+    this.#polls.set(pair, poll);
   }
 
   /** Walks from the best-connected camera along the best-supported pairs. */
   #place(): void {
-    const edges = [...this.#opinions.entries()]
-      .map(([pair, opinions]) => ({
-        pair: pair.split('\0') as [string, string],
-        ...mode(opinions),
-      }))
+    const edges = [...this.#polls.entries()]
+      .map(([pair, poll]) => ({ pair: pair.split('\0') as [string, string], ...poll.mode }))
       .filter(({ support }) => support >= ENOUGH)
       .sort((a, b) => b.support - a.support);
     const [strongest] = edges;
@@ -93,16 +89,38 @@ function opinionOf(a: Face, b: Face): Opinion {
   };
 }
 
-/** The opinion most others agree with, averaged over those that do. */
-function mode(opinions: readonly Opinion[]): { placement: Placement; support: number } {
-  let agreeing: readonly Opinion[] = [];
-  // Every opinion need not be tried as centre: a stride keeps the cost of a set flat.
-  const stride = Math.max(1, Math.floor(opinions.length / 24));
-  for (let i = opinions.length - 1; i >= 0; i -= stride) {
-    const near = opinions.filter((other) => agrees(opinions[i]!, other));
-    if (near.length > agreeing.length) agreeing = near;
+/** The last opinions on one pair of cameras, each with how many of them agree with it. */
+class Poll {
+  readonly #kept: { readonly opinion: Opinion; support: number }[] = [];
+  #mode: { placement: Placement; support: number } | undefined;
+
+  add(opinion: Opinion): void {
+    const entry = { opinion, support: 1 };
+    for (const other of this.#agreeing(opinion)) {
+      other.support += 1;
+      entry.support += 1;
+    }
+    this.#kept.push(entry);
+    if (this.#kept.length > KEPT) {
+      const gone = this.#kept.shift()!;
+      for (const other of this.#agreeing(gone.opinion)) other.support -= 1;
+    }
+    this.#mode = undefined;
   }
-  return { placement: average(agreeing), support: agreeing.length };
+
+  /** The opinion most others agree with (the latest of equals), averaged over those that do. */
+  get mode(): { placement: Placement; support: number } {
+    if (this.#mode === undefined) {
+      const best = this.#kept.reduce((a, b) => (b.support >= a.support ? b : a));
+      const agreeing = this.#agreeing(best.opinion).map(({ opinion }) => opinion);
+      this.#mode = { placement: average(agreeing), support: agreeing.length };
+    }
+    return this.#mode;
+  }
+
+  #agreeing(opinion: Opinion): { readonly opinion: Opinion; support: number }[] {
+    return this.#kept.filter((other) => agrees(opinion, other.opinion));
+  }
 }
 
 function agrees(a: Opinion, b: Opinion): boolean {
