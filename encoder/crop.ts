@@ -122,45 +122,117 @@ export function alignedCrop(
   const taps = Math.min(MOST_TAPS, Math.max(1, Math.ceil(Math.hypot(ix, iy) - 0.01)));
   const { size } = spec;
   const [stepX, stepY] = [ix / taps, iy / taps];
-  const share = 1 / (taps * taps);
+  const share = 1 / (taps * taps * UNIT);
+  const patch = takeLuma(pixels, width, height, boundsOf(ix, iy, tx, ty, size));
   for (let v = 0; v < size; v++) {
     sums.fill(0, 0, size);
     for (let j = 0; j < taps; j++) {
       const dv = v + (j + 0.5) / taps - ty;
       const du = 0.5 / taps - tx;
-      let x = ix * du - iy * dv - 0.5;
-      let y = iy * du + ix * dv - 0.5;
-      for (let u = 0; u < size; u++) {
-        let sum = 0;
-        for (let i = 0; i < taps; i++, x += stepX, y += stepY)
-          sum += grey(pixels, width, height, x, y);
-        sums[u]! += sum;
-      }
+      const x = ix * du - iy * dv - 0.5;
+      const y = iy * du + ix * dv - 0.5;
+      addSamples(patch, x - patch.x, y - patch.y, stepX, stepY, taps, size);
     }
     for (let u = 0; u < size; u++) out[v * size + u] = sums[u]! * share + 0.5;
   }
 }
 
 /** One line of the crop; larger crops than this are not made. */
-const sums = new Float64Array(1024);
+const sums = new Int32Array(1024);
 
-/** Bilinear luma at a place given in pixel indices; the border repeats. */
-function grey(pixels: Uint8Array, width: number, height: number, x: number, y: number): number {
-  const cx = x < 0 ? 0 : x > width - 1 ? width - 1 : x;
-  const cy = y < 0 ? 0 : y > height - 1 ? height - 1 : y;
-  const x0 = cx | 0;
-  const y0 = cy | 0;
-  const fx = cx - x0;
-  const fy = cy - y0;
-  const i = (y0 * width + x0) * 3;
-  const right = x0 + 1 < width ? i + 3 : i;
-  const below = y0 + 1 < height ? width * 3 : 0;
-  const w11 = fx * fy;
-  const w01 = fx - w11;
-  const w10 = fy - w11;
-  const w00 = 1 - fx - w10;
-  const red = w00 * pixels[i]! + w01 * pixels[right]! + w10 * pixels[i + below]! + w11 * pixels[right + below]!; // prettier-ignore
-  const green = w00 * pixels[i + 1]! + w01 * pixels[right + 1]! + w10 * pixels[i + below + 1]! + w11 * pixels[right + below + 1]!; // prettier-ignore
-  const blue = w00 * pixels[i + 2]! + w01 * pixels[right + 2]! + w10 * pixels[i + below + 2]! + w11 * pixels[right + below + 2]!; // prettier-ignore
-  return 0.299 * red + 0.587 * green + 0.114 * blue;
+/** Luma in 256ths of a part of a picture, its last column and row twice: each has a neighbour. */
+interface LumaPatch {
+  values: Uint16Array;
+  /** Pixel indices of the patch's first value. */
+  x: number;
+  y: number;
+  /** Pixels; a row of `values` holds one more. */
+  width: number;
+  height: number;
 }
+
+/** Samples are counted in this many parts of a grey level; 8² of them fit 32 bits. */
+const UNIT = 8192;
+/** Places are counted in 1024ths of a pixel. */
+const PLACE_BITS = 10;
+const FRACTION = (1 << PLACE_BITS) - 1;
+
+const scratchPatch: LumaPatch = { values: new Uint16Array(0), x: 0, y: 0, width: 0, height: 0 };
+const scratchBounds = { x0: 0, y0: 0, x1: 0, y1: 0 };
+type Bounds = Readonly<typeof scratchBounds>;
+
+/** Smallest upright rectangle, in pixel indices, around the crop's square in the picture. */
+function boundsOf(ix: number, iy: number, tx: number, ty: number, size: number): Bounds {
+  const [u0, u1, v0, v1] = [-tx, size - tx, -ty, size - ty];
+  scratchBounds.x0 = Math.min(ix * u0, ix * u1) + Math.min(-iy * v0, -iy * v1) - 0.5;
+  scratchBounds.x1 = Math.max(ix * u0, ix * u1) + Math.max(-iy * v0, -iy * v1) - 0.5;
+  scratchBounds.y0 = Math.min(iy * u0, iy * u1) + Math.min(ix * v0, ix * v1) - 0.5;
+  scratchBounds.y1 = Math.max(iy * u0, iy * u1) + Math.max(ix * v0, ix * v1) - 0.5;
+  return scratchBounds;
+}
+
+/** BT.601 luma of the pixels within bounds, or of the border nearest to them. */
+function takeLuma(
+  pixels: Uint8Array,
+  width: number,
+  height: number,
+  { x0, y0, x1, y1 }: Bounds,
+): Readonly<LumaPatch> {
+  const patch = scratchPatch;
+  patch.x = clamp(Math.floor(x0), 0, width - 1);
+  patch.y = clamp(Math.floor(y0), 0, height - 1);
+  patch.width = clamp(Math.ceil(x1) + 1, patch.x + 1, width) - patch.x;
+  patch.height = clamp(Math.ceil(y1) + 1, patch.y + 1, height) - patch.y;
+  const stride = patch.width + 1;
+  const length = stride * (patch.height + 1);
+  if (patch.values.length < length) patch.values = new Uint16Array(length);
+  const { values } = patch;
+  for (let y = 0; y < patch.height; y++) {
+    const row = y * stride;
+    let i = ((patch.y + y) * width + patch.x) * 3;
+    for (let x = 0; x < patch.width; x++, i += 3)
+      values[row + x] =
+        (Math.imul(pixels[i]!, 19595) + Math.imul(pixels[i + 1]!, 38470) + Math.imul(pixels[i + 2]!, 7471)) >>> 8; // prettier-ignore
+    values[row + patch.width] = values[row + patch.width - 1]!;
+  }
+  const end = patch.height * stride;
+  values.copyWithin(end, end - stride, end);
+  return patch;
+}
+
+/** Adds one line of bilinear samples to the sums of their crop pixels; the border repeats. */
+function addSamples(
+  { values, width, height }: Readonly<LumaPatch>,
+  x: number,
+  y: number,
+  stepX: number,
+  stepY: number,
+  taps: number,
+  size: number,
+): void {
+  const stride = width + 1;
+  const one = 1 << PLACE_BITS;
+  const [lastX, lastY] = [(width - 1) * one, (height - 1) * one];
+  let [placeX, placeY] = [x * one, y * one];
+  const [moveX, moveY] = [stepX * one, stepY * one];
+  for (let u = 0; u < size; u++) {
+    let sum = 0;
+    for (let i = 0; i < taps; i++, placeX += moveX, placeY += moveY) {
+      const ix = placeX | 0;
+      const iy = placeY | 0;
+      const cx = ix < 0 ? 0 : ix > lastX ? lastX : ix;
+      const cy = iy < 0 ? 0 : iy > lastY ? lastY : iy;
+      const at = (Math.imul(cy >> PLACE_BITS, stride) + (cx >> PLACE_BITS)) | 0;
+      const fx = cx & FRACTION;
+      const a = values[at]!;
+      const c = values[at + stride]!;
+      const upper = (a << 5) + (Math.imul(fx, values[at + 1]! - a) >> 5);
+      const lower = (c << 5) + (Math.imul(fx, values[at + stride + 1]! - c) >> 5);
+      sum = (sum + upper + (Math.imul(cy & FRACTION, (lower - upper) >> 5) >> 5)) | 0;
+    }
+    sums[u]! += sum;
+  }
+}
+
+const clamp = (value: number, low: number, high: number): number =>
+  Math.min(high, Math.max(low, value));

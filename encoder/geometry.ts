@@ -150,11 +150,12 @@ function embedGeometry(geometry: Geometry, landmarks: Float32Array): Float32Arra
 
 function dense(input: Float32Array, { kernel, bias }: GeometryLayer): Float32Array {
   const out = bias.data.slice();
-  input.forEach((value, i) => {
-    if (value === 0) return;
-    const row = i * out.length;
-    for (let o = 0; o < out.length; o++) out[o]! += value * kernel.data[row + o]!;
-  });
+  const weights = kernel.data;
+  for (let i = 0, row = 0; i < input.length; i++, row += out.length) {
+    const value = input[i]!;
+    if (value === 0) continue;
+    for (let o = 0; o < out.length; o++) out[o]! += value * weights[row + o]!;
+  }
   return out;
 }
 

@@ -14,8 +14,10 @@ export interface Track {
 const LOOK_EVERY = 15;
 /** Cameras whose looks do not meet. */
 const LOOKS_APART = 4;
-/** Frames for which a lost face is looked for in every frame. */
-const SEARCH_FRAMES = 15;
+/** Frames for which a lost face is looked for. */
+const SEARCH_FRAMES = 30;
+/** Of them, one in so many: a look costs as much as following two faces, several cameras may search. */
+const SEARCH_EVERY = 3;
 /** After so many looks in vain, an empty camera is looked at in every third frame only. */
 const PATIENCE = 30;
 /** Looks in a row without the detector's consent that end a track. */
@@ -56,7 +58,8 @@ export class CameraTracks {
   wantsLook(): boolean {
     this.#sinceLook++;
     this.#sinceLoss++;
-    if (this.#sinceLook >= this.#lookEvery || this.#sinceLoss <= SEARCH_FRAMES) return true;
+    const every = this.#sinceLoss <= SEARCH_FRAMES ? SEARCH_EVERY : this.#lookEvery;
+    if (this.#sinceLook >= every) return true;
     return this.tracks.length === 0 && (this.#idleLooks < PATIENCE || this.#sinceLook >= 3);
   }
 

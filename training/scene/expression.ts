@@ -184,8 +184,19 @@ export function mixShapes(...parts: readonly (readonly [ShapeWeights, number])[]
 const TRACE = { chance: 0.6, most: 0.25 };
 /** Faces at rest differ: standard deviation and frequency of what any shape holds of itself. */
 const RESTING = { deviation: 0.1, chance: 0.2 };
-/** Brows of portraits rest lower than the model's, by up to this much of browDown. */
-const RESTING_BROW = 0.7;
+/**
+ * Brows, lids and corners of the mouth rest anywhere between two opposed movements, up to this much
+ * of each: people at rest must not look like an expression because their brows are high or low.
+ */
+const OPPOSED: readonly { one: ShapeWeights; other: ShapeWeights; chanceOfOne: number }[] = [
+  // Brows of portraits rest lower than the model's, by half a millimetre on average.
+  { one: { browDown: 1 }, other: { browInnerUp: 0.4, browOuterUp: 0.4 }, chanceOfOne: 0.7 },
+  { one: { eyeSquint: 0.4 }, other: { eyeWide: 0.4 }, chanceOfOne: 0.5 },
+  { one: { mouthFrown: 0.25 }, other: { mouthSmile: 0.2 }, chanceOfOne: 0.5 },
+];
+const OPPOSED_SHAPES = new Set(
+  OPPOSED.flatMap(({ one, other }) => [...Object.keys(one), ...Object.keys(other)]),
+);
 
 /** A trace of another label that people would still call neutral; empty for the others. */
 function restingTrace(random: Random, label: ExpressionLabel): ShapeWeights {
@@ -196,19 +207,25 @@ function restingTrace(random: Random, label: ExpressionLabel): ShapeWeights {
   return recipeShapes({ label: other, strength, prototype, asymmetry: random.normal() * 0.2 });
 }
 
-/** Small weights of both sides of any shape that an action unit moves. */
+/** What a face holds of itself: opposed movements one way or the other, traces of all others. */
 function restingShapes(random: Random): ShapeWeights {
-  const brow = random.uniform(0, RESTING_BROW);
-  const weights: Record<string, number> = { browDown_L: brow, browDown_R: brow };
-  for (const shape of new Set(
-    Object.values(UNIT_SHAPES).flatMap((shapes) => Object.keys(shapes)),
-  )) {
-    if (shape === 'browDown' || !random.chance(RESTING.chance)) continue;
-    const weight = Math.abs(random.normal()) * RESTING.deviation;
+  const weights: Record<string, number> = {};
+  const put = (shape: string, weight: number, spread: number): void => {
     if (!TWO_SIDED.has(shape)) weights[shape] = weight;
     else
       for (const side of ['L', 'R'])
-        weights[`${shape}_${side}`] = weight * random.uniform(0.6, 1.4);
+        weights[`${shape}_${side}`] = weight * random.uniform(1 - spread, 1 + spread);
+  };
+  for (const { one, other, chanceOfOne } of OPPOSED) {
+    const way = random.chance(chanceOfOne) ? one : other;
+    const amount = random.next();
+    for (const [shape, most] of Object.entries(way)) put(shape, amount * most, 0.15);
+  }
+  for (const shape of new Set(
+    Object.values(UNIT_SHAPES).flatMap((shapes) => Object.keys(shapes)),
+  )) {
+    if (OPPOSED_SHAPES.has(shape) || !random.chance(RESTING.chance)) continue;
+    put(shape, Math.abs(random.normal()) * RESTING.deviation, 0.4);
   }
   return weights;
 }
