@@ -15,6 +15,7 @@ interface Options {
   readonly out: string;
   readonly seconds?: number;
   readonly quality: number;
+  readonly overwrite: boolean;
   readonly json: boolean;
 }
 
@@ -27,12 +28,14 @@ export function register(program: Command): void {
     .requiredOption('--out <file>', 'the recording to write')
     .option('--seconds <n>', 'stop after so many seconds', integer('--seconds', 1, 7 * 86_400))
     .option('--quality <n>', 'JPEG quality', integer('--quality', 1, 100), 85)
+    .option('--overwrite', 'replace the recording if there is one of this name', false)
     .option('--json', 'print one JSON document at the end', false)
     .action(run);
 }
 
-async function run({ config: path, out, seconds, quality, json }: Options): Promise<void> {
-  const config = await readConfig(path);
+async function run(options: Options): Promise<void> {
+  const { out, seconds, quality, overwrite, json } = options;
+  const config = await readConfig(options.config);
   const rig = await rigOf(config);
   const context = { clock: systemClock, timeline: new Timeline(systemClock) };
   const cameras: Camera[] = [];
@@ -44,12 +47,12 @@ async function run({ config: path, out, seconds, quality, json }: Options): Prom
     for (const [index, camera] of config.cameras.entries()) {
       cameras.push(await openCamera(camera, { ...context, index }));
     }
-    writer = await RecordingWriter.create(out, { rig });
+    writer = await RecordingWriter.create(out, { rig, replace: overwrite });
     const startedMs = systemClock.nowMs();
     const recorder = new Recorder(writer, quality, config.sync);
     const failures = await Promise.all(cameras.map((camera) => recorder.drain(camera)));
-    await writer.close();
     const { written } = recorder;
+    await (written.size === 0 ? writer.discard() : writer.close());
     report({
       out,
       json,
@@ -145,11 +148,10 @@ function report({ out, json, cameras, writer, written, failures, ranMs }: Outcom
   const { frames, bytes } = writer;
   const result = { out, seconds: ranMs / 1000, frames, bytes, cameras: Object.fromEntries(states) };
   printResult(json, result, () => `${out}: ${frames} frames, ${(bytes / 1e6).toFixed(1)} MB`);
-  for (const [id, { failure }] of states) {
-    if (failure !== undefined) process.stderr.write(`clmex: camera '${id}': ${failure}\n`);
+  for (const [id, { frames: count, failure }] of states) {
+    const trouble = failure ?? (count === 0 ? 'delivered no frame' : undefined);
+    if (trouble !== undefined) process.stderr.write(`clmex: camera '${id}': ${trouble}\n`);
   }
   if (frames > 0) return;
-  throw new ClmexError('source-failed', 'no camera delivered a frame', {
-    allowed: states.map(([id, { failure }]) => `${id}: ${failure ?? 'silent'}`).join('; '),
-  });
+  throw new ClmexError('source-failed', 'no camera delivered a frame');
 }

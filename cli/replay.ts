@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { FrameSet } from '../core/types.js';
-import { readArrivals, summarizeRecording } from '../runtime/recording/index.js';
+import { readArrivals, summarizeFrames } from '../runtime/recording/index.js';
 import { SyncStage } from '../runtime/sync/index.js';
 import { LineFile } from './line-file.js';
 import { printResult } from './output.js';
@@ -22,7 +22,7 @@ export function register(program: Command): void {
 }
 
 async function run(path: string, { out, json }: Options): Promise<void> {
-  const { rig, ...summary } = await summarizeRecording(path);
+  const { rig, ...summary } = await summarizeFrames(path);
   const cameraIds = summary.cameras.map(({ id }) => id);
   const stage = new SyncStage({ cameraIds });
   const file = out === undefined ? undefined : await LineFile.create(out);
@@ -93,9 +93,14 @@ interface Result {
 }
 
 function textOf(result: Result): string {
+  const [first] = result.cameras;
+  const zeroMs = result.clocks[first?.id ?? '']?.offsetMs ?? 0;
   const cameras = result.cameras.map(({ id, width, height, frames }) => {
     const { offsetMs = 0, driftPpm = 0 } = result.clocks[id] ?? {};
-    return `  ${id}: ${frames} frames of ${width} × ${height}, clock ${offsetMs.toFixed(1)} ms, ${driftPpm.toFixed(0)} ppm`;
+    const aheadMs = zeroMs - offsetMs;
+    const clock =
+      id === first?.id ? 'clock' : `clock ${aheadMs.toFixed(1)} ms ahead of ${first?.id}’s`;
+    return `  ${id}: ${frames} frames of ${width} × ${height}, ${clock}, drift ${driftPpm.toFixed(0)} ppm`;
   });
   return [
     `${result.recording}: ${(result.durationMs / 1000).toFixed(1)} s${result.truncated ? ', cut off' : ''}`,

@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import {
-  parseConfig, readConfig, readTruth, rigOf, score, summarizeRecording,
+  parseConfig, readConfig, readTruth, rigOf, score, summarizeFrames,
   type Config, type PipelineResult, type ScoreSummary,
 } from '../runtime/index.js'; // prettier-ignore
 import { printResult, progress } from './output.js';
@@ -128,7 +128,7 @@ async function configOf(recording: string | undefined, path: string | undefined)
       allowed: 'an MCAP file; a configuration goes after --config',
     });
   }
-  const { cameras } = await summarizeRecording(recording!);
+  const { cameras } = await summarizeFrames(recording!);
   return parseConfig({
     cameras: cameras.map(({ id }) => ({ id, source: { kind: 'recording', path: recording } })),
   });

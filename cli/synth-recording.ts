@@ -80,6 +80,7 @@ async function run(options: Options): Promise<void> {
   const aside = join(dirname(options.out), `.tmp-${basename(options.out)}`);
   const people = scene.people.map(({ person }) => person.id);
   const writer = await RecordingWriter.create(aside, {
+    replace: true,
     rig: scene.rig,
     notes: { attribution: ATTRIBUTION, people: people.join(' '), seed: String(options.seed) },
     truthSchema: TRUTH_SCHEMA,

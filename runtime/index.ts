@@ -6,7 +6,9 @@ export { rigOf } from './rig.js';
 export { Runtime, type RuntimeEvents } from './runtime.js';
 export { score, type CameraSummary, type ScoreOptions, type ScoreSummary } from './score.js';
 export { DEFAULT_MODEL, proveInference } from './inference/start.js';
-export { readTruth, summarizeRecording, type RecordingSummary } from './recording/index.js';
+export {
+  readTruth, summarizeFrames, summarizeRecording, type RecordingSummary,
+} from './recording/index.js'; // prettier-ignore
 export type { EmbeddedGroup, PipelineResult } from './pipeline.js';
 export type { SubjectChange } from './views/views.js';
 export type { Mat3, Vec3 } from '../core/geometry.js';

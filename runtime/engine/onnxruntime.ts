@@ -104,10 +104,10 @@ class OnnxSession implements Session {
       const elsewhere = place.provider !== 'cpu' && !place.fellBack;
       return new OnnxSession(session, name, place, elsewhere ? bytes : undefined);
     } catch (cause) {
-      throw new ClmexError('model-invalid', 'the engine refuses the model', {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw new ClmexError('model-invalid', `the engine refuses the model: ${reason}`, {
         field: name,
         cause,
-        allowed: cause instanceof Error ? cause.message : undefined,
       });
     }
   }

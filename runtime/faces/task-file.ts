@@ -29,10 +29,11 @@ export function readTaskFile(bytes: Uint8Array, path: string): ReadonlyMap<strin
     return new Map(directoryOf(view).map((entry) => [entry.name, unpack(entry, view)]));
   } catch (cause) {
     if (cause instanceof ClmexError && cause.code === 'limit-exceeded') throw cause;
-    throw new ClmexError('model-invalid', 'truncated or corrupt .task file', {
+    const reason = cause instanceof ClmexError ? `: ${cause.message}` : '';
+    throw new ClmexError('model-invalid', `truncated or corrupt .task file${reason}`, {
       field: 'landmarks',
       value: path,
-      allowed: cause instanceof ClmexError ? cause.message : 'a ZIP archive of MediaPipe models',
+      allowed: 'a ZIP archive of MediaPipe models',
       cause,
     });
   }

@@ -19,6 +19,6 @@
 export { RecordingWriter } from './writer.js';
 export { readRecording, type RecordingEntry } from './reader.js';
 export { readArrivals, type RecordedTimes } from './arrivals.js';
-export { readRecordingRig, readTruth, summarizeRecording } from './summary.js';
+export { readRecordingRig, readTruth, summarizeFrames, summarizeRecording } from './summary.js';
 export type { RecordingSummary } from './summary.js';
 export type { RecordedFrame } from './layout.js';

@@ -53,7 +53,7 @@ export async function* readRecording(
       }
       if (reader.bytesRemaining() > MAX_RECORD_BYTES) {
         throw new ClmexError('invalid-file', 'a record of the recording is too large', {
-          field: 'path',
+          field: 'recording',
           value: path,
         });
       }
@@ -72,12 +72,15 @@ async function openFile(path: string): Promise<FileHandle> {
     await file.close();
   } catch (cause) {
     throw new ClmexError('not-found', 'cannot open the recording', {
-      field: 'path',
+      field: 'recording',
       value: path,
       cause,
     });
   }
-  throw new ClmexError('not-found', 'the recording is not a file', { field: 'path', value: path });
+  throw new ClmexError('not-found', 'the recording is not a file', {
+    field: 'recording',
+    value: path,
+  });
 }
 
 function next(reader: McapStreamReader, path: string, atByte: number) {
@@ -91,7 +94,7 @@ function next(reader: McapStreamReader, path: string, atByte: number) {
 function broken(path: string, atByte: number, cause: unknown): ClmexError {
   const why = cause instanceof Error ? cause.message : String(cause);
   return new ClmexError('invalid-file', `the recording is damaged before byte ${atByte}: ${why}`, {
-    field: 'path',
+    field: 'recording',
     value: path,
     cause,
   });
@@ -174,6 +177,10 @@ class Decoder {
   }
 
   #wrong(message: string, cause: unknown): ClmexError {
-    return new ClmexError('invalid-file', message, { field: 'path', value: this.#path, cause });
+    return new ClmexError('invalid-file', message, {
+      field: 'recording',
+      value: this.#path,
+      cause,
+    });
   }
 }

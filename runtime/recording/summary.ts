@@ -57,6 +57,19 @@ export async function summarizeRecording(path: string): Promise<RecordingSummary
   return { cameras: list, rig, notes, truths, durationMs, truncated };
 }
 
+/**
+ * The summary of a recording that something is to be made of.
+ * @throws ClmexError `not-found`, `invalid-file`, also for one that holds no frame
+ */
+export async function summarizeFrames(path: string): Promise<RecordingSummary> {
+  const summary = await summarizeRecording(path);
+  if (summary.cameras.length > 0) return summary;
+  throw new ClmexError('invalid-file', 'the recording holds no frame', {
+    field: 'recording',
+    value: path,
+  });
+}
+
 /** The calibration inside a recording, read from its beginning; undefined where it has none. */
 export async function readRecordingRig(path: string): Promise<RigCalibration | undefined> {
   for await (const entry of readRecording(path)) {

@@ -1,4 +1,4 @@
-import { open, statfs, type FileHandle } from 'node:fs/promises';
+import { open, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { McapWriter, type IWritable } from '@mcap/core';
 import { z } from 'zod';
@@ -23,13 +23,16 @@ export interface RecordingOptions {
   readonly notes?: Readonly<Record<string, string>> | undefined;
   /** JSON Schema of the values given to `writeTruth`. */
   readonly truthSchema?: object | undefined;
+  /** Whether a file that is there already may be replaced. */
+  readonly replace?: boolean | undefined;
   /** A chunk is written when it holds this much; a crash loses at most one. */
   readonly chunkBytes?: number | undefined;
   /** Recording stops with `limit-exceeded` rather than leave less than this on the disk. */
   readonly minFreeBytes?: number | undefined;
 }
 
-const DEFAULT_CHUNK_BYTES = 512 * 1024;
+/** A frame or two: a slow rig of small pictures loses no more than that either. */
+const DEFAULT_CHUNK_BYTES = 32 * 1024;
 const DEFAULT_MIN_FREE_BYTES = 256 * 1024 * 1024;
 /** Bytes between two looks at the free space. */
 const SPACE_CHECK_BYTES = 16 * 1024 * 1024;
@@ -62,17 +65,18 @@ export class RecordingWriter {
   }
 
   /**
-   * Starts a recording at `path`, replacing what was there.
-   * @throws ClmexError `invalid-argument` where the path cannot be written, `limit-exceeded` where
+   * Starts a recording at `path`, in place of what was there only where `replace` says so.
+   * @throws ClmexError `invalid-argument` where the path is taken or cannot be written, `limit-exceeded` where
    * the disk has less than `minFreeBytes` left.
    */
   static async create(path: string, options: RecordingOptions = {}): Promise<RecordingWriter> {
     const minFree = options.minFreeBytes ?? DEFAULT_MIN_FREE_BYTES;
-    const writer = new RecordingWriter(await GuardedFile.open(path, minFree), options);
+    const file = await GuardedFile.open(path, minFree, options.replace ?? false);
+    const writer = new RecordingWriter(file, options);
     try {
       await writer.#do(() => writer.#begin());
     } catch (error) {
-      await writer.#file.close();
+      await writer.#file.discard();
       throw error;
     }
     return writer;
@@ -99,6 +103,12 @@ export class RecordingWriter {
   /** Finishes the file: index, statistics, footer. */
   close(): Promise<void> {
     this.#closing ??= this.#end();
+    return this.#closing;
+  }
+
+  /** Ends without a recording: nobody wants an empty file. */
+  discard(): Promise<void> {
+    this.#closing ??= this.#tail.then(() => this.#file.discard());
     return this.#closing;
   }
 
@@ -263,7 +273,9 @@ export class RecordingWriter {
 /** A file to append to, which refuses to fill the disk. */
 class GuardedFile implements IWritable {
   readonly #handle: FileHandle;
-  readonly #folder: string;
+  readonly #path: string;
+  /** It was not there before. */
+  readonly #fresh: boolean;
   readonly #minFreeBytes: number;
   #position = 0;
   #checkedAt = -Infinity;
@@ -271,17 +283,24 @@ class GuardedFile implements IWritable {
   /** The last write was refused for lack of space; nothing of it reached the file. */
   refused = false;
 
-  private constructor(handle: FileHandle, folder: string, minFreeBytes: number) {
+  private constructor(handle: FileHandle, path: string, fresh: boolean, minFreeBytes: number) {
     this.#handle = handle;
-    this.#folder = folder;
+    this.#path = path;
+    this.#fresh = fresh;
     this.#minFreeBytes = minFreeBytes;
   }
 
-  static async open(path: string, minFreeBytes: number): Promise<GuardedFile> {
+  static async open(path: string, minFreeBytes: number, replace: boolean): Promise<GuardedFile> {
     let handle: FileHandle;
     try {
-      handle = await open(path, 'w');
+      handle = await open(path, replace ? 'w' : 'wx');
     } catch (cause) {
+      if (!replace && (cause as NodeJS.ErrnoException).code === 'EEXIST')
+        throw new ClmexError('invalid-argument', 'the file is there already', {
+          field: 'out',
+          value: path,
+          allowed: 'a new name, or to overwrite it explicitly (--overwrite)',
+        });
       throw new ClmexError('invalid-argument', 'cannot write the recording', {
         field: 'out',
         value: path,
@@ -289,7 +308,7 @@ class GuardedFile implements IWritable {
         cause,
       });
     }
-    return new GuardedFile(handle, dirname(path), minFreeBytes);
+    return new GuardedFile(handle, path, !replace, minFreeBytes);
   }
 
   position(): bigint {
@@ -323,9 +342,15 @@ class GuardedFile implements IWritable {
     await this.#handle.close();
   }
 
+  /** Closes it, and takes it away where it was made here. */
+  async discard(): Promise<void> {
+    await this.close();
+    if (this.#fresh) await rm(this.#path, { force: true });
+  }
+
   async #checkSpace(bytes: number): Promise<void> {
     if (this.#position + bytes < this.#checkedAt + SPACE_CHECK_BYTES) return;
-    const { bavail, bsize } = await statfs(this.#folder);
+    const { bavail, bsize } = await statfs(dirname(this.#path));
     const free = bavail * bsize;
     if (free < this.#minFreeBytes + SPACE_CHECK_BYTES) {
       this.refused = true;

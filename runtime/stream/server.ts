@@ -252,10 +252,9 @@ function readConfig(options: StreamOptions): StreamConfig {
   const issue = result.error.issues[0]!;
   let value: unknown = options;
   for (const key of issue.path) value = (value as Record<PropertyKey, unknown> | undefined)?.[key];
-  throw new ClmexError('invalid-config', 'invalid stream configuration', {
+  throw new ClmexError('invalid-config', issue.message, {
     field: ['stream', ...issue.path].join('.'),
     value: issue.path.includes('tokens') ? undefined : value,
-    allowed: issue.message,
   });
 }
 

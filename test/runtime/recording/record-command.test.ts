@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { summarizeRecording } from '../../../runtime/recording/index.js';
+import { RecordingWriter, summarizeRecording } from '../../../runtime/recording/index.js';
 import { childrenOf } from '../../support/processes.js';
 
 const CLI = resolve('dist/cli.js');
@@ -190,11 +190,54 @@ describe('clmex record', () => {
       errors: expect.stringContaining("camera 'bad'") as unknown,
     });
     expect((await summarizeRecording(out)).cameras.map(({ id }) => id)).toEqual(['left']);
+    await rm(out);
     const none = await record(await configOf([bad]));
     expect(none).toMatchObject({
       code: 1,
       errors: expect.stringContaining('no camera delivered') as unknown,
     });
+    expect(existsSync(out)).toBe(false);
+  });
+
+  it('names a camera that gave nothing', async () => {
+    const mute = {
+      id: 'mute',
+      source: { kind: 'gstreamer', pipeline: 'videotestsrc num-buffers=0' },
+    };
+    const config = await configOf([mute, testPattern('left')]);
+    const out = join(folder, 'out.mcap');
+    const args = [CLI, 'record', '--config', config, '--out', out, '--seconds', '5'];
+    const { code, errors } = await launch(process.execPath, args).ended;
+    expect(code).toBe(0);
+    expect(errors).toContain("camera 'mute': delivered no frame");
+  });
+
+  it('replaces a recording only where told to', async () => {
+    const config = await configOf([testPattern('left')]);
+    const out = join(folder, 'out.mcap');
+    await writeFile(out, 'precious');
+    const args = [CLI, 'record', '--config', config, '--out', out, '--seconds', '4'];
+    const { code, errors } = await launch(process.execPath, args).ended;
+    expect([code, await readFile(out, 'utf8')]).toEqual([2, 'precious']);
+    expect(errors).toMatch(/there already.*--overwrite/);
+    expect((await launch(process.execPath, [...args, '--overwrite']).ended).code).toBe(0);
+    expect((await summarizeRecording(out)).cameras).toHaveLength(1);
+  });
+
+  it('loses less than a second of a slow rig of small pictures when it is killed', async () => {
+    const pipeline = 'videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=5/1';
+    const config = await configOf([{ id: 'slow', source: { kind: 'gstreamer', pipeline } }]);
+    const out = join(folder, 'out.mcap');
+    const { child, ended } = launch(process.execPath, [
+      CLI, 'record', '--config', config, '--out', out, '--quality', '100',
+    ]); // prettier-ignore
+    const kept = async () => (existsSync(out) ? (await summarizeRecording(out)).durationMs : 0);
+    await expect.poll(kept, { timeout: 30_000, interval: 300 }).toBeGreaterThan(1000);
+    const before = await kept();
+    await new Promise((resolve) => setTimeout(resolve, 2000));
+    child.kill('SIGKILL');
+    await ended;
+    expect((await kept()) - before).toBeGreaterThan(1000);
   });
 });
 
@@ -230,5 +273,14 @@ describe('clmex replay', () => {
       .ended;
     expect([code, out]).toEqual([1, '']);
     expect(errors).toMatch(/not\.mcap/);
+  });
+
+  it('refuses a recording without frames, as score does', async () => {
+    const path = join(folder, 'empty.mcap');
+    await (await RecordingWriter.create(path)).close();
+    for (const command of ['replay', 'score']) {
+      const { code, errors } = await launch(process.execPath, [CLI, command, path]).ended;
+      expect([code, errors]).toEqual([1, expect.stringMatching(/holds no frame.*empty\.mcap/)]);
+    }
   });
 });

@@ -101,6 +101,7 @@ describe('a recording', () => {
   it('is the same file, byte for byte, when written twice', async () => {
     await writeFrames(10);
     const first = await readFile(path);
+    await rm(path);
     await writeFrames(10);
     expect(Buffer.compare(first, await readFile(path))).toBe(0);
   });
@@ -215,10 +216,11 @@ describe('the recorder', () => {
   it('does not start where the free space is below its reserve', async () => {
     const starting = RecordingWriter.create(path, { minFreeBytes: Number.MAX_SAFE_INTEGER });
     await expect(starting).rejects.toMatchObject({ code: 'limit-exceeded', field: 'out' });
+    await expect(readFile(path)).rejects.toThrow('ENOENT');
   });
 
   it('says so when the disk fills up under it', async () => {
-    const writing = RecordingWriter.create('/dev/full', { minFreeBytes: 0 });
+    const writing = RecordingWriter.create('/dev/full', { minFreeBytes: 0, replace: true });
     await expect(writing).rejects.toMatchObject({ code: 'limit-exceeded', field: 'out' });
   });
 
