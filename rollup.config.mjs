@@ -1,4 +1,4 @@
-import { cpSync, readFileSync } from 'node:fs';
+import { cpSync, readFileSync, rmSync } from 'node:fs';
 import commonjs from '@rollup/plugin-commonjs';
 import json from '@rollup/plugin-json';
 import resolve from '@rollup/plugin-node-resolve';
@@ -17,6 +17,12 @@ const copy = (from, to) => ({
   name: 'copy',
   writeBundle: () => cpSync(from, to, { recursive: true }),
 });
+
+/** Chunks carry hashes: those of earlier builds would stay, and be packed. */
+const fresh = {
+  name: 'fresh',
+  renderStart: () => rmSync('dist/chunks', { recursive: true, force: true }),
+};
 
 /** Node and bundler entries: ESM, dependencies stay imports, common code in shared chunks. */
 const library = {
@@ -39,7 +45,7 @@ const library = {
     banner: (chunk) => (chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
   },
   external,
-  plugins: [compile('tsconfig.build.json'), json(), resolve({ preferBuiltins: true })],
+  plugins: [fresh, compile('tsconfig.build.json'), json(), resolve({ preferBuiltins: true })],
 };
 
 /** The SDK for a <script> tag: everything inside, one global `clmex`. */
