@@ -38,6 +38,7 @@ interface Candidate extends Expectation {
   readonly frame: FramePixels;
   readonly camera: CameraTracks;
   readonly track?: Track;
+  readonly seed?: boolean;
 }
 
 /**
@@ -132,7 +133,7 @@ export class FaceStage {
     const common = { frame, camera, picture: frame };
     return [
       ...camera.tracks.map((track) => ({ ...common, track, region: track.region })),
-      ...camera.seeds.splice(0).map((region) => ({ ...common, region })),
+      ...camera.takeSeeds().map((region) => ({ ...common, region, seed: true })),
     ];
   }
 
@@ -158,6 +159,7 @@ export class FaceStage {
     const faces: Face[] = [];
     for (const [i, candidate] of candidates.entries()) {
       const face = await this.#take(candidate, meshes[i]);
+      if (candidate.seed === true) candidate.camera.seeded(face !== undefined);
       if (face !== undefined) faces.push(face);
     }
     return faces;

@@ -20,6 +20,8 @@ const SEARCH_FRAMES = 30;
 const SEARCH_EVERY = 3;
 /** After so many looks in vain, an empty camera is looked at in every third frame only. */
 const PATIENCE = 30;
+/** Frames that pass at most between two tries of seeds: a face that is hidden stays hidden. */
+const LONGEST_SEED_WAIT = 8;
 /** Looks in a row without the detector's consent that end a track. */
 const MOST_UNSEEN = 3;
 
@@ -34,6 +36,8 @@ export class CameraTracks {
   #sinceLook = Infinity;
   #sinceLoss = Infinity;
   #idleLooks = 0;
+  #seedWait = 0;
+  #sinceSeed = 0;
   #made = 0;
 
   /** @param place of the camera among the others: their looks fall on different frame sets. */
@@ -52,6 +56,20 @@ export class CameraTracks {
     const at = this.tracks.indexOf(track);
     if (at >= 0) this.tracks.splice(at, 1);
     this.#sinceLoss = 0;
+  }
+
+  /** The seeds to try in this frame; call once a frame. After each try in vain they rest longer. */
+  takeSeeds(): Region[] {
+    const seeds = this.seeds.splice(0);
+    this.#sinceSeed++;
+    if (seeds.length === 0 || this.#sinceSeed <= this.#seedWait) return [];
+    this.#sinceSeed = 0;
+    return seeds;
+  }
+
+  /** What came of a seed that was tried. */
+  seeded(found: boolean): void {
+    this.#seedWait = found ? 0 : Math.min(LONGEST_SEED_WAIT, 2 * this.#seedWait + 1);
   }
 
   /** Whether the detector should look at this frame; call once a frame. */
