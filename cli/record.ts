@@ -26,7 +26,11 @@ export function register(program: Command): void {
     .description('Record the cameras of a configuration into an MCAP file (opens in Foxglove).')
     .requiredOption('--config <file>', 'configuration (JSON)')
     .requiredOption('--out <file>', 'the recording to write')
-    .option('--seconds <n>', 'stop after so many seconds', integer('--seconds', 1, 7 * 86_400))
+    .option(
+      '--seconds <n>',
+      'stop so many seconds after the start, opening the cameras included',
+      integer('--seconds', 1, 7 * 86_400),
+    )
     .option('--quality <n>', 'JPEG quality', integer('--quality', 1, 100), 85)
     .option('--overwrite', 'replace the recording if there is one of this name', false)
     .option('--json', 'print one JSON document at the end', false)
@@ -139,18 +143,18 @@ interface Outcome {
 
 function report({ out, json, cameras, writer, written, failures, ranMs }: Outcome): void {
   const states = cameras.map((camera, i) => {
-    const { drops, width, height, reconnects } = camera.status();
+    const { drops, width, height, reconnects, detail } = camera.status();
     // What came in the last moment, as recording ended, was not written.
     const frames = written.get(camera.id) ?? 0;
-    const failure = failures[i]?.message;
+    const silence = detail === undefined ? 'delivered no frame' : `delivered no frame: ${detail}`;
+    const failure = failures[i]?.message ?? (frames === 0 ? silence : undefined);
     return [camera.id, { frames, drops, width, height, reconnects, failure }] as const;
   });
   const { frames, bytes } = writer;
   const result = { out, seconds: ranMs / 1000, frames, bytes, cameras: Object.fromEntries(states) };
   printResult(json, result, () => `${out}: ${frames} frames, ${(bytes / 1e6).toFixed(1)} MB`);
-  for (const [id, { frames: count, failure }] of states) {
-    const trouble = failure ?? (count === 0 ? 'delivered no frame' : undefined);
-    if (trouble !== undefined) process.stderr.write(`clmex: camera '${id}': ${trouble}\n`);
+  for (const [id, { failure }] of states) {
+    if (failure !== undefined) process.stderr.write(`clmex: camera '${id}': ${failure}\n`);
   }
   if (frames > 0) return;
   throw new ClmexError('source-failed', 'no camera delivered a frame');

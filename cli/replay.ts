@@ -97,15 +97,25 @@ function textOf(result: Result): string {
   const zeroMs = result.clocks[first?.id ?? '']?.offsetMs ?? 0;
   const cameras = result.cameras.map(({ id, width, height, frames }) => {
     const { offsetMs = 0, driftPpm = 0 } = result.clocks[id] ?? {};
-    const aheadMs = zeroMs - offsetMs;
-    const clock =
-      id === first?.id ? 'clock' : `clock ${aheadMs.toFixed(1)} ms ahead of ${first?.id}’s`;
-    return `  ${id}: ${frames} frames of ${width} × ${height}, ${clock}, drift ${driftPpm.toFixed(0)} ppm`;
+    const ahead = aheadText(zeroMs - offsetMs);
+    const clock = id === first?.id ? '' : `${ahead} of ${first?.id}, `;
+    return `  ${id}: ${counted(frames, 'frame')} of ${width} × ${height}, clock ${clock}drifting ${driftPpm.toFixed(0)} ppm`;
   });
   return [
     `${result.recording}: ${(result.durationMs / 1000).toFixed(1)} s${result.truncated ? ', cut off' : ''}`,
     ...cameras,
     `  ${result.frameSets.complete} of ${result.frameSets.total} frame sets complete`,
-    `  ${result.calibrated.length} cameras calibrated, ${result.truths} instants of truth`,
+    `  ${counted(result.calibrated.length, 'camera')} calibrated, ${counted(result.truths, 'instant')} of truth`,
   ].join('\n');
+}
+
+const counted = (count: number, what: string): string =>
+  `${count} ${what}${count === 1 ? '' : 's'}`;
+
+/** Stamps since the stream began beside stamps since 1970: how far apart says nothing. */
+const ANOTHER_EPOCH_MS = 86_400_000;
+
+function aheadText(ms: number): string {
+  if (Math.abs(ms) >= ANOTHER_EPOCH_MS) return 'of another epoch than that';
+  return `${Math.abs(ms).toFixed(1)} ms ${ms < 0 ? 'behind that' : 'ahead of that'}`;
 }

@@ -72,9 +72,14 @@ function cameraRow(camera: CameraStatus, medianMs: number, sets: number): HTMLEl
   );
 }
 
+const ANOTHER_EPOCH_MS = 86_400_000;
+
 function clockText(offsetMs: number | undefined, uncertaintyMs: number | undefined): string {
-  const isFar = offsetMs !== undefined && Math.abs(offsetMs) >= 10_000;
-  const offset = isFar ? signed(offsetMs / 1000, 1, 's') : signed(offsetMs, 1, 'ms');
+  const size = Math.abs(offsetMs ?? 0);
+  const isFar = offsetMs !== undefined && size >= 10_000;
+  const near = isFar ? signed(offsetMs / 1000, 1, 's') : signed(offsetMs, 1, 'ms');
+  // Stamps since the stream began beside stamps since 1970: how far apart says nothing.
+  const offset = size < ANOTHER_EPOCH_MS ? near : 'other epoch';
   return uncertaintyMs === undefined ? offset : `${offset} ± ${uncertaintyMs.toFixed(1)} ms`;
 }
 

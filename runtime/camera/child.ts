@@ -82,8 +82,9 @@ export class Child {
       });
     }
     if (code === 0) return undefined;
-    const why =
-      this.errors.split('\n').slice(-4).join(' | ') || `ended by ${signal ?? `code ${code}`}`;
+    const words = this.errors.split('\n').slice(-4).join(' | ');
+    // What a child said before somebody killed it is not why it ended.
+    const why = signal === null ? words || `ended by code ${code}` : `ended by ${signal}`;
     return new ClmexError('source-failed', `${what}: ${why}`, { cause: this.#spawnError });
   }
 }

@@ -52,7 +52,7 @@ export class SourceCamera implements Camera {
   async close(): Promise<void> {
     this.#closed.abort();
     await this.#reading?.return();
-    this.#become('closed');
+    this.#become('closed', this.#detail);
   }
 
   async *#file(): AsyncGenerator<RawFrame, void, void> {

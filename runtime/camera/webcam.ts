@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import NodeWebcam from 'node-webcam';
 import sharp from 'sharp';
 import { ClmexError } from '../../core/errors.js';
@@ -63,8 +64,12 @@ async function pictureOf(
   arrivedAtMs: number,
 ): Promise<RawFrame | undefined> {
   const jpeg = await readFile(path).catch((cause: unknown) => {
-    const why = words.split('\n').at(-1) ?? '';
-    throw new ClmexError('source-failed', `no picture was taken: ${why}`, { cause });
+    const why = stripVTControlCharacters(words).trim().split('\n').at(-1) ?? '';
+    throw new ClmexError(
+      'source-failed',
+      `no picture was taken: ${why || 'the device gives none'}`,
+      { cause },
+    );
   });
   await rm(path);
   const { data, info } = await sharp(jpeg)

@@ -67,8 +67,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
 type Maker = (options: EngineOptions) => Promise<Engine>;
 
 const ENGINES: Readonly<Record<EngineKind, Maker>> = {
-  onnxruntime: async ({ threads, provider }) =>
-    (await import('./onnxruntime.js')).createOnnxRuntime(threads, provider),
+  onnxruntime: async ({ threads, provider }) => {
+    // Its library counts its own use and sends that home, unless told not to before it is loaded.
+    process.env['ORT_DISABLE_TELEMETRY'] = '1';
+    return (await import('./onnxruntime.js')).createOnnxRuntime(threads, provider);
+  },
   tflite: async () => (await import('./tflite.js')).createTflite(),
   tfjs: async () => (await import('./tfjs.js')).createTfjs(),
 };

@@ -141,13 +141,16 @@ export class FaceStage {
   async #search(frames: readonly FramePixels[]): Promise<Candidate[]> {
     const due = frames
       .map((frame) => ({ frame, camera: this.#camera(frame.cameraId) }))
-      .filter(({ camera }) => camera.wantsLook());
+      .filter(({ frame, camera }) => camera.wantsLook(frame.capturedAtMs));
     const found = await this.#finder.find(
       due.map(({ frame, camera }) => ({ picture: frame, memory: camera.memory })),
     );
     return due.flatMap(({ frame, camera }, i) => {
       const seen = found[i]!.map((detection) => expectationOf(frame, detection));
-      camera.looked(seen.map(({ region }) => region));
+      camera.looked(
+        seen.map(({ region }) => region),
+        frame.capturedAtMs,
+      );
       const room = Math.max(0, this.#maxFaces - camera.tracks.length);
       const fresh = seen.filter(({ region }) => !camera.knows(region)).slice(0, room);
       return fresh.map((expectation) => ({ ...expectation, frame, camera }));

@@ -16,12 +16,15 @@ const LOOK_EVERY = 15;
 const LOOKS_APART = 4;
 /** Frames for which a lost face is looked for. */
 const SEARCH_FRAMES = 30;
-/** Of them, one in so many: a look costs as much as following two faces, several cameras may search. */
-const SEARCH_EVERY = 3;
+/**
+ * Between two such looks pass so many milliseconds, or frames: a look costs as much as following two
+ * faces, and several cameras may search at a time.
+ */
+const SEARCH_GAP = { ms: 60, frames: 3 };
 /** After so many looks in vain, an empty camera is looked at in every third frame only. */
 const PATIENCE = 30;
 /** Frames that pass at most between two tries of seeds: a face that is hidden stays hidden. */
-const LONGEST_SEED_WAIT = 8;
+const LONGEST_SEED_WAIT = 3;
 /** Looks in a row without the detector's consent that end a track. */
 const MOST_UNSEEN = 3;
 
@@ -34,6 +37,7 @@ export class CameraTracks {
   readonly memory = new SearchMemory();
   readonly #lookEvery: number;
   #sinceLook = Infinity;
+  #lookedAtMs = -Infinity;
   #sinceLoss = Infinity;
   #idleLooks = 0;
   #seedWait = 0;
@@ -72,18 +76,23 @@ export class CameraTracks {
     this.#seedWait = found ? 0 : Math.min(LONGEST_SEED_WAIT, 2 * this.#seedWait + 1);
   }
 
-  /** Whether the detector should look at this frame; call once a frame. */
-  wantsLook(): boolean {
+  /**
+   * Whether the detector should look at this frame; call once a frame.
+   * @param atMs the frame's capture time.
+   */
+  wantsLook(atMs: number): boolean {
     this.#sinceLook++;
     this.#sinceLoss++;
-    const every = this.#sinceLoss <= SEARCH_FRAMES ? SEARCH_EVERY : this.#lookEvery;
-    if (this.#sinceLook >= every) return true;
+    const rested = atMs - this.#lookedAtMs >= SEARCH_GAP.ms || this.#sinceLook >= SEARCH_GAP.frames;
+    const searches = this.#sinceLoss <= SEARCH_FRAMES && rested;
+    if (searches || this.#sinceLook >= this.#lookEvery) return true;
     return this.tracks.length === 0 && (this.#idleLooks < PATIENCE || this.#sinceLook >= 3);
   }
 
   /** Takes note of what a look saw, and ends tracks the detector does not see time and again. */
-  looked(seen: readonly Region[]): void {
+  looked(seen: readonly Region[], atMs: number): void {
     this.#sinceLook = 0;
+    this.#lookedAtMs = atMs;
     this.#idleLooks = seen.length > 0 ? 0 : this.#idleLooks + 1;
     for (const track of [...this.tracks]) {
       track.unseen = seen.some((region) => sameFace(region, track.region)) ? 0 : track.unseen + 1;

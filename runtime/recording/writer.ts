@@ -1,4 +1,4 @@
-import { open, rm, statfs, type FileHandle } from 'node:fs/promises';
+import { lstat, open, rename, rm, statfs, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { McapWriter, type IWritable } from '@mcap/core';
 import { z } from 'zod';
@@ -274,8 +274,8 @@ export class RecordingWriter {
 class GuardedFile implements IWritable {
   readonly #handle: FileHandle;
   readonly #path: string;
-  /** It was not there before. */
-  readonly #fresh: boolean;
+  /** Where what was there before waits until this file is closed. */
+  readonly #former: string | undefined;
   readonly #minFreeBytes: number;
   #position = 0;
   #checkedAt = -Infinity;
@@ -283,18 +283,27 @@ class GuardedFile implements IWritable {
   /** The last write was refused for lack of space; nothing of it reached the file. */
   refused = false;
 
-  private constructor(handle: FileHandle, path: string, fresh: boolean, minFreeBytes: number) {
+  private constructor(
+    handle: FileHandle,
+    path: string,
+    former: string | undefined,
+    minFreeBytes: number,
+  ) {
     this.#handle = handle;
     this.#path = path;
-    this.#fresh = fresh;
+    this.#former = former;
     this.#minFreeBytes = minFreeBytes;
   }
 
   static async open(path: string, minFreeBytes: number, replace: boolean): Promise<GuardedFile> {
     let handle: FileHandle;
+    let former: string | undefined;
     try {
-      handle = await open(path, replace ? 'w' : 'wx');
+      if (replace) former = await setAside(path);
+      // Devices and pipes are written to as they are.
+      handle = await open(path, replace && former === undefined ? 'w' : 'wx');
     } catch (cause) {
+      if (former !== undefined) await rename(former, path);
       if (!replace && (cause as NodeJS.ErrnoException).code === 'EEXIST')
         throw new ClmexError('invalid-argument', 'the file is there already', {
           field: 'out',
@@ -308,7 +317,7 @@ class GuardedFile implements IWritable {
         cause,
       });
     }
-    return new GuardedFile(handle, path, !replace, minFreeBytes);
+    return new GuardedFile(handle, path, former, minFreeBytes);
   }
 
   position(): bigint {
@@ -340,12 +349,14 @@ class GuardedFile implements IWritable {
 
   async close(): Promise<void> {
     await this.#handle.close();
+    if (this.#former !== undefined) await rm(this.#former, { force: true });
   }
 
-  /** Closes it, and takes it away where it was made here. */
+  /** Takes the file away again; what was there before comes back. */
   async discard(): Promise<void> {
-    await this.close();
-    if (this.#fresh) await rm(this.#path, { force: true });
+    await this.#handle.close();
+    if (this.#former !== undefined) await rename(this.#former, this.#path);
+    else if ((await lstat(this.#path)).isFile()) await rm(this.#path);
   }
 
   async #checkSpace(bytes: number): Promise<void> {
@@ -362,4 +373,13 @@ class GuardedFile implements IWritable {
     }
     this.#checkedAt = this.#position;
   }
+}
+
+/** Moves a file out of the way; undefined where there is none, or it is no plain file. */
+async function setAside(path: string): Promise<string | undefined> {
+  const found = await lstat(path).catch(() => undefined);
+  if (found?.isFile() !== true) return undefined;
+  const aside = `${path}.former`;
+  await rename(path, aside);
+  return aside;
 }

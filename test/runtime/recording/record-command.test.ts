@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -222,6 +222,18 @@ describe('clmex record', () => {
     expect(errors).toMatch(/there already.*--overwrite/);
     expect((await launch(process.execPath, [...args, '--overwrite']).ended).code).toBe(0);
     expect((await summarizeRecording(out)).cameras).toHaveLength(1);
+    expect(await readdir(folder)).toEqual(['out.mcap', 'rig.json']);
+  });
+
+  it('keeps the recording it was to replace where no camera delivers', async () => {
+    const dead = { id: 'dead', source: { kind: 'gstreamer', pipeline: 'nosuchelement' } };
+    const config = await configOf([dead]);
+    const out = join(folder, 'out.mcap');
+    await writeFile(out, 'precious');
+    const args = [CLI, 'record', '--config', config, '--out', out, '--seconds', '3', '--overwrite'];
+    const { code, errors } = await launch(process.execPath, args).ended;
+    expect([code, await readFile(out, 'utf8')]).toEqual([1, 'precious']);
+    expect(errors).toMatch(/camera 'dead': .*nosuchelement/);
   });
 
   it('loses less than a second of a slow rig of small pictures when it is killed', async () => {
