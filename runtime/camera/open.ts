@@ -1,4 +1,5 @@
-import type { Camera, CameraContext, FrameSource } from './camera.js';
+import { ClmexError } from '../../core/errors.js';
+import { fieldOf, type Camera, type CameraContext, type FrameSource } from './camera.js';
 import type { CameraConfig } from './config.js';
 import { openGstreamer } from './gstreamer.js';
 import { openRecording } from './recording.js';
@@ -15,7 +16,13 @@ import { openWebcam } from './webcam.js';
  * status.
  */
 export async function openCamera(config: CameraConfig, context: CameraContext): Promise<Camera> {
-  return new SourceCamera(config.id, await openSource(config, context), context);
+  try {
+    return new SourceCamera(config.id, await openSource(config, context), context);
+  } catch (error) {
+    if (!(error instanceof ClmexError) || error.field !== undefined) throw error;
+    const { code, message, cause } = error;
+    throw new ClmexError(code, message, { field: fieldOf(config, context), cause });
+  }
 }
 
 async function openSource(config: CameraConfig, context: CameraContext): Promise<FrameSource> {

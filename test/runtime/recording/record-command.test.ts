@@ -212,6 +212,16 @@ describe('clmex record', () => {
     expect(errors).toContain("camera 'mute': delivered no frame");
   });
 
+  it('names the camera whose program is not installed', async () => {
+    const away = { id: 'away', source: { kind: 'rtsp', url: 'rtsp://127.0.0.1:1/x' } };
+    const config = await configOf([away]);
+    const command = [process.execPath, CLI, 'record', '--config', config];
+    const args = ['PATH=/nowhere', ...command, '--out', join(folder, 'out.mcap')];
+    const { code, errors } = await launch('/usr/bin/env', args).ended;
+    expect([code, errors]).toEqual([1, expect.stringMatching(/cameras\[0\]: FFmpeg is not inst/)]);
+    expect(existsSync(join(folder, 'out.mcap'))).toBe(false);
+  });
+
   it('replaces a recording only where told to', async () => {
     const config = await configOf([testPattern('left')]);
     const out = join(folder, 'out.mcap');
