@@ -97,7 +97,8 @@ const scratch: CropTransform = { a: 0, b: 0, tx: 0, ty: 0 };
 /**
  * Cuts the aligned grey crop (BT.601 luma) of one face into `out`, sub-pixel. Where the picture is
  * finer than the crop, each crop pixel averages its own footprint, so that nothing aliases. Outside
- * the picture the border's pixels repeat. Allocates nothing.
+ * the picture the border's pixels repeat. Allocates nothing once it
+ * has seen its largest face.
  * @param pixels RGB24, row-major.
  * @param landmarks N × 3 picture pixels of the 468- or 478-point mesh.
  * @param out size × size bytes.
@@ -135,6 +136,7 @@ export function alignedCrop(
     }
     for (let u = 0; u < size; u++) out[v * size + u] = sums[u]! * share + 0.5;
   }
+  if (patch.values.length > MOST_KEPT) scratchPatch.values = new Uint16Array(0);
 }
 
 /** One line of the crop; larger crops than this are not made. */
@@ -157,6 +159,8 @@ const UNIT = 8192;
 const PLACE_BITS = 10;
 const FRACTION = (1 << PLACE_BITS) - 1;
 
+/** A whole 4K frame; the patch of a larger picture is not kept for the next one. */
+const MOST_KEPT = 1 << 23;
 const scratchPatch: LumaPatch = { values: new Uint16Array(0), x: 0, y: 0, width: 0, height: 0 };
 const scratchBounds = { x0: 0, y0: 0, x1: 0, y1: 0 };
 type Bounds = Readonly<typeof scratchBounds>;
