@@ -33,14 +33,22 @@ export class ClmexError extends Error {
   readonly field: string | undefined;
   readonly value: unknown;
   readonly allowed: string | undefined;
+  readonly #what: string;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(describe(message, details), { cause: details.cause });
     this.name = 'ClmexError';
+    this.#what = message;
     this.code = code;
     this.field = details.field;
     this.value = details.value;
     this.allowed = details.allowed;
+  }
+
+  /** The same error as it concerns the field of whoever asked. */
+  of(field: string): ClmexError {
+    const { code, value, allowed } = this;
+    return new ClmexError(code, this.#what, { field, value, allowed, cause: this });
   }
 }
 

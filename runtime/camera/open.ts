@@ -20,8 +20,7 @@ export async function openCamera(config: CameraConfig, context: CameraContext): 
     return new SourceCamera(config.id, await openSource(config, context), context);
   } catch (error) {
     if (!(error instanceof ClmexError) || error.field !== undefined) throw error;
-    const { code, message, cause } = error;
-    throw new ClmexError(code, message, { field: fieldOf(config, context), cause });
+    throw error.of(fieldOf(config, context));
   }
 }
 

@@ -47,9 +47,7 @@ async function summarize(path: string, field: string): Promise<RecordingSummary>
 }
 
 const named = (error: unknown, field: string): unknown =>
-  error instanceof ClmexError
-    ? new ClmexError(error.code, error.message, { field, cause: error })
-    : error;
+  error instanceof ClmexError ? error.of(field) : error;
 
 /** A live replay that is later than this leaves frames out undecoded, as a camera would … */
 const MOST_BEHIND_MS = 100;
