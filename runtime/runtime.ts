@@ -100,7 +100,11 @@ export class Runtime {
       const pictures = keep(new PicturesThread(PICTURES_WORKER));
       let runtime: Runtime | undefined;
       const crowded = (): boolean => runtime !== undefined && runtime.#live.crowded;
-      const context = { clock, timeline: new Timeline(clock), pictures, crowded };
+      // A camera that comes back within a second would pass between two regular looks.
+      const onStatus = (): void => {
+        if (runtime !== undefined) runtime.#publishStatus();
+      };
+      const context = { clock, timeline: new Timeline(clock), pictures, crowded, onStatus };
       for (const [index, camera] of config.cameras.entries()) {
         cameras.push(keep(await openCamera(camera, { ...context, index })));
       }

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Runtime as RuntimeClass } from '../../runtime/runtime.js';
 import { parseConfig } from '../../runtime/config.js';
+import { childrenOf } from '../support/processes.js';
 import { writeRandomModel } from '../support/random-model.js';
 
 // The built one: its worker threads lie beside it.
@@ -68,5 +69,34 @@ describe('a runtime whose engine or model is bad', () => {
     await writeFile(path, JSON.stringify(six));
     await expect(runtime.swapModel(fewer)).rejects.toMatchObject({ code: 'model-invalid' });
     await served();
+  });
+});
+
+describe('a runtime whose camera breaks off for a moment', () => {
+  it('says so and why at once, not only in its regular looks', async () => {
+    const pipeline = 'videotestsrc is-live=true ! video/x-raw,width=160,height=120,framerate=15/1';
+    const folder = await mkdtemp(join(tmpdir(), 'clmex-runtime-'));
+    const runtime = await Runtime.start(
+      parseConfig({
+        cameras: [{ id: 'left', source: { kind: 'gstreamer', pipeline } }],
+        model: await writeRandomModel(join(folder, 'model')),
+        stream: { port: 0 },
+      }),
+    );
+    try {
+      const seen: string[] = [];
+      runtime.on('status', ({ cameras }) => {
+        const { state, detail } = cameras[0]!;
+        const now = `${state} ${detail ?? ''}`.trim();
+        if (seen.at(-1) !== now) seen.push(now);
+      });
+      await expect.poll(() => seen.at(-1)).toBe('live');
+      const decoder = (await childrenOf()).find(({ name }) => name.startsWith('gst-launch'))!;
+      process.kill(decoder.pid, 'SIGKILL');
+      await expect.poll(() => seen.slice(-2)).toEqual([expect.stringMatching(/^reconnecting .*SIGKILL/), 'live']); // prettier-ignore
+    } finally {
+      await runtime.close();
+      await rm(folder, { recursive: true, force: true });
+    }
   });
 });
