@@ -44,6 +44,11 @@ function cameraTable({ cameras, frameSets }: RuntimeStatus): HTMLElement {
   );
 }
 
+/** A child's last words can be long; all of them stand in the dot's title. */
+const MOST_DETAIL = 90;
+const shortened = (text: string): string =>
+  text.length > MOST_DETAIL ? `${text.slice(0, MOST_DETAIL - 1)}…` : text;
+
 function cameraRow(camera: CameraStatus, medianMs: number, sets: number): HTMLElement {
   const { cameraId, state, detail, fps, faces, missing, offsetMs, driftPpm, uncertaintyMs } =
     camera;
@@ -53,7 +58,7 @@ function cameraRow(camera: CameraStatus, medianMs: number, sets: number): HTMLEl
     attributes: { 'data-state': state },
   });
   const name = html('td', {}, dot, html('b', { text: cameraId }));
-  if (state !== 'live') name.append(html('small', { text: detail ?? state }));
+  if (state !== 'live') name.append(html('small', { text: shortened(detail ?? state) }));
   const seen = sets - Object.values(missing).reduce((sum, n) => sum + n, 0);
   const clock = offsetMs === undefined ? undefined : offsetMs - medianMs;
   const cells = [
