@@ -32,7 +32,11 @@ export function register(program: Command): void {
       integer('--seconds', 1, 7 * 86_400),
     )
     .option('--quality <n>', 'JPEG quality', integer('--quality', 1, 100), 85)
-    .option('--overwrite', 'replace the recording if there is one of this name', false)
+    .option(
+      '--overwrite',
+      'replace the recording of this name, which waits as FILE.former until the new one is closed',
+      false,
+    )
     .option('--json', 'print one JSON document at the end', false)
     .action(run);
 }
@@ -152,7 +156,8 @@ function report({ out, json, cameras, writer, written, failures, ranMs }: Outcom
   });
   const { frames, bytes } = writer;
   const result = { out, seconds: ranMs / 1000, frames, bytes, cameras: Object.fromEntries(states) };
-  printResult(json, result, () => `${out}: ${frames} frames, ${(bytes / 1e6).toFixed(1)} MB`);
+  if (frames > 0 || json)
+    printResult(json, result, () => `${out}: ${frames} frames, ${(bytes / 1e6).toFixed(1)} MB`);
   for (const [id, { failure }] of states) {
     if (failure !== undefined) process.stderr.write(`clmex: camera '${id}': ${failure}\n`);
   }

@@ -303,6 +303,7 @@ class GuardedFile implements IWritable {
       // Devices and pipes are written to as they are.
       handle = await open(path, replace && former === undefined ? 'w' : 'wx');
     } catch (cause) {
+      if (cause instanceof ClmexError) throw cause;
       if (former !== undefined) await rename(former, path);
       if (!replace && (cause as NodeJS.ErrnoException).code === 'EEXIST')
         throw new ClmexError('invalid-argument', 'the file is there already', {
@@ -380,6 +381,13 @@ async function setAside(path: string): Promise<string | undefined> {
   const found = await lstat(path).catch(() => undefined);
   if (found?.isFile() !== true) return undefined;
   const aside = `${path}.former`;
+  // A recorder that was killed left it there: it may be all that is left of a good recording.
+  if ((await lstat(aside).catch(() => undefined)) !== undefined)
+    throw new ClmexError('invalid-argument', 'an earlier recording waits beside it', {
+      field: 'out',
+      value: aside,
+      allowed: 'to move that file away first, or another name',
+    });
   await rename(path, aside);
   return aside;
 }

@@ -244,6 +244,12 @@ describe('clmex record', () => {
     const { code, errors } = await launch(process.execPath, args).ended;
     expect([code, await readFile(out, 'utf8')]).toEqual([1, 'precious']);
     expect(errors).toMatch(/camera 'dead': .*nosuchelement/);
+    // What a killed recorder had set aside is nobody's to overwrite.
+    await writeFile(`${out}.former`, 'older still');
+    const again = await launch(process.execPath, args).ended;
+    expect([again.code, again.errors]).toEqual([2, expect.stringContaining('waits beside it')]);
+    expect(await readFile(`${out}.former`, 'utf8')).toBe('older still');
+    expect(await readFile(out, 'utf8')).toBe('precious');
   });
 
   it('loses less than a second of a slow rig of small pictures when it is killed', async () => {
