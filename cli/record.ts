@@ -154,7 +154,8 @@ function report({ out, json, cameras, writer, written, failures, ranMs }: Outcom
     const failure = failures[i]?.message ?? (frames === 0 ? silence : undefined);
     return [camera.id, { frames, drops, width, height, reconnects, failure }] as const;
   });
-  const { frames, bytes } = writer;
+  const { frames } = writer;
+  const bytes = frames > 0 ? writer.bytes : 0;
   const result = { out, seconds: ranMs / 1000, frames, bytes, cameras: Object.fromEntries(states) };
   if (frames > 0 || json)
     printResult(json, result, () => `${out}: ${frames} frames, ${(bytes / 1e6).toFixed(1)} MB`);

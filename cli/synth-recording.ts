@@ -79,8 +79,8 @@ async function run(options: Options): Promise<void> {
   const rigPath = options.out.replace(/(\.mcap)?$/, '.calibration.json');
   const aside = join(dirname(options.out), `.tmp-${basename(options.out)}`);
   const people = scene.people.map(({ person }) => person.id);
+  await rm(aside, { force: true });
   const writer = await RecordingWriter.create(aside, {
-    replace: true,
     rig: scene.rig,
     notes: { attribution: ATTRIBUTION, people: people.join(' '), seed: String(options.seed) },
     truthSchema: TRUTH_SCHEMA,
