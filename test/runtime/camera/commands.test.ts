@@ -37,7 +37,10 @@ async function failureOf(source: object): Promise<{ status: CameraStatus; childr
   return { status, children: children.filter((name) => /ffmpeg|gst|recorder/.test(name)) };
 }
 
-/** Stands in for a tool whose device this machine lacks: writes down how it was called, and fails. */
+/**
+ * Stands in for a tool whose device this machine lacks: writes down how it was called, and fails.
+ * It may be tried again and ended while it writes: each list is whole before it takes its place.
+ */
 async function recorder(tool: string): Promise<() => Promise<string[]>> {
   const calls = join(folder, 'calls');
   const path = join(folder, tool);
@@ -45,7 +48,8 @@ async function recorder(tool: string): Promise<() => Promise<string[]>> {
     path,
     `#!/bin/sh
 case "$1" in -version|--version) PATH='${PATH}' exec ${tool} "$1";; esac
-printf '%s\\n' "$@" > '${calls}'
+printf '%s\\n' "$@" > '${calls}'.$$
+mv '${calls}'.$$ '${calls}'
 echo 'the device is busy' >&2
 exit 1
 `,
