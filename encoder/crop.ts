@@ -42,6 +42,8 @@ const TOTAL_WEIGHT = ANCHORS.reduce((sum, { weight }) => sum + weight, 0);
 
 /** Samples a side of a crop pixel at most: keeps a face that fills a 4K frame affordable. */
 const MOST_TAPS = 8;
+/** Pixels between samples: each reaches a pixel far, so that every pixel still counts. */
+const MOST_APART = 1.25;
 
 /**
  * Similarity from the picture to the crop: u = a·x − b·y + tx, v = b·x + a·y + ty, in continuous
@@ -120,7 +122,7 @@ export function alignedCrop(
   // Inverse similarity: steps in the picture for one crop pixel right (ix, iy) and down (−iy, ix).
   const ix = a / square;
   const iy = -b / square;
-  const taps = Math.min(MOST_TAPS, Math.max(1, Math.ceil(Math.hypot(ix, iy) - 0.01)));
+  const taps = Math.min(MOST_TAPS, Math.max(1, Math.ceil(Math.hypot(ix, iy) / MOST_APART)));
   const { size } = spec;
   const [stepX, stepY] = [ix / taps, iy / taps];
   const share = 1 / (taps * taps * UNIT);

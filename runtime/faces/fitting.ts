@@ -15,8 +15,8 @@ export interface Expectation {
 
 /**
  * Fits the mesh wherever a face is expected, in one call of the model. Where it sees no face, looks
- * again a little differently: a profile's eyes lie on one another, so that their line says nothing
- * about the head's turn, and the region it gives is often the wrong one.
+ * again a little differently, until a look shows one: a profile's eyes lie on one another, so that
+ * their line says nothing about the head's turn, and the region it gives is often the wrong one.
  * @returns A mesh for each expectation, undefined where no look shows a face.
  */
 export async function fitMeshes(
@@ -25,33 +25,31 @@ export async function fitMeshes(
 ): Promise<(Mesh | undefined)[]> {
   const first = await mesher.fit(expectations);
   const meshes = first.map((mesh, i) => (accepts(mesh, expectations[i]!) ? mesh : undefined));
-  for (const variants of [resized, turned]) {
+  const doubtful = first.map(({ presence }) => presence >= HOPELESS);
+  for (const look of SECOND_LOOKS) {
     const again = expectations.flatMap((expectation, i) =>
-      meshes[i] === undefined ? variants(expectation).map((region) => ({ i, region })) : [],
+      meshes[i] === undefined && doubtful[i] === true
+        ? [{ i, picture: expectation.picture, region: look(expectation) }]
+        : [],
     );
-    const looks = again.map(({ i, region }) => ({ picture: expectations[i]!.picture, region }));
-    const more = await mesher.fit(looks);
+    const more = await mesher.fit(again);
     again.forEach(({ i }, k) => {
-      const mesh = more[k]!;
-      if (!accepts(mesh, expectations[i]!)) return;
-      if (mesh.presence > (meshes[i]?.presence ?? 0)) meshes[i] = mesh;
+      if (accepts(more[k]!, expectations[i]!)) meshes[i] = more[k];
     });
   }
   return meshes;
 }
 
-/** Tighter, wider. */
-function resized({ region, detection }: Expectation): Region[] {
-  const upright = detection === undefined ? region.rotation : uprightOf(detection);
-  return [scaled(region, 0.85, straight(region)), scaled(region, 1.15, upright)];
-}
+/** Presence below which other looks show no face either. */
+const HOPELESS = 0.01;
 
-/** Turned by the clues the first look did not follow. */
-function turned({ region, detection }: Expectation): Region[] {
-  const others = detection === undefined ? [] : [regionOfDetection(detection).rotation, uprightOf(detection)]; // prettier-ignore
-  const untried = others.filter((rotation) => rotation !== region.rotation);
-  return [straight(region), ...untried].map((rotation) => scaled(region, 1, rotation));
-}
+/** Looks that follow one which shows no face, the likeliest to help first. */
+const SECOND_LOOKS: readonly ((expectation: Expectation) => Region)[] = [
+  ({ region, detection }) =>
+    scaled(region, 1.15, detection === undefined ? region.rotation : uprightOf(detection)),
+  ({ region }) => scaled(region, 0.85, straight(region)),
+  ({ region }) => scaled(region, 1, straight(region)),
+];
 
 /** The nearest quarter turn: heads are upright far more often than not. */
 const straight = ({ rotation }: Region): number => (Math.round(rotation / (Math.PI / 2)) * Math.PI) / 2; // prettier-ignore
