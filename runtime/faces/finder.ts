@@ -27,6 +27,8 @@ export class SearchMemory {
 
 /** Share of the picture's longer side from which on the short range sees a face as well. */
 const NEAR = 0.25;
+/** Share of the longer side below which the full range begins to miss faces. */
+const SMALL = 1 / 14;
 const SAME_FACE = 0.3;
 /** Score of the short range that a face on its head never has (0.84 at most on eight portraits). */
 const SURE = 0.88;
@@ -61,7 +63,8 @@ export class FaceFinder {
 
   /**
    * Faces of one picture with every unusual look tried where upright ones find nothing, or nothing
-   * sure: the short range takes a face that stands on its head for an upright one.
+   * sure: the short range takes a face that stands on its head for an upright one. Where a small
+   * face is found, smaller ones are looked for in the picture's parts.
    */
   async findThoroughly(picture: Pixels): Promise<Detection[]> {
     const memory = new SearchMemory();
@@ -69,7 +72,10 @@ export class FaceFinder {
     const [upright = []] = await this.#upright([{ picture, memory }]);
     const surest = upright[0]?.score ?? 0;
     const sure = memory.foundBy === order[0] || surest > SURE;
-    if (upright.length > 0 && sure) return memory.near ? this.#refined(picture, upright) : upright;
+    if (upright.length > 0 && sure) {
+      const found = memory.near ? await this.#refined(picture, upright) : upright;
+      return this.#withSmaller(picture, found);
+    }
     const looks = unusualLooks(picture).map((region) => ({ picture, region }));
     for (const range of order) {
       const found = distinct((await this.#detector(range).detect(looks)).flat());
@@ -85,6 +91,15 @@ export class FaceFinder {
       { picture, region: letterbox(picture) },
     ]);
     return [...fine, ...found.filter((face) => !fine.some((other) => same(face, other)))];
+  }
+
+  async #withSmaller(picture: Pixels, found: Detection[]): Promise<Detection[]> {
+    const small = SMALL * Math.max(picture.width, picture.height);
+    if (!found.some(({ box }) => box.width < small)) return found;
+    const looks = tiles(picture).map((region) => ({ picture, region }));
+    const [range = 'full'] = this.#order(new SearchMemory());
+    const more = (await this.#detector(range).detect(looks)).flat();
+    return distinct([...found, ...more.filter(({ box }) => box.width < small)]);
   }
 
   async #upright(searches: readonly Search[]): Promise<Detection[][]> {
