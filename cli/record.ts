@@ -2,12 +2,13 @@ import type { Command } from 'commander';
 import sharp from 'sharp';
 import { ClmexError } from '../core/errors.js';
 import type { RawFrame } from '../core/types.js';
-import { openCamera, Timeline, type Camera } from '../runtime/camera/index.js';
+import { openCamera, Timeline, type Camera, type CameraStatus } from '../runtime/camera/index.js';
 import { systemClock } from '../runtime/clock.js';
 import { RecordingWriter } from '../runtime/recording/index.js';
 import { rigOf } from '../runtime/rig.js';
 import { FrameTimer, type SyncConfig } from '../runtime/sync/index.js';
 import { readConfig } from '../runtime/index.js';
+import { cameraLines } from './camera-lines.js';
 import { integer, printResult, progress } from './output.js';
 
 interface Options {
@@ -45,7 +46,11 @@ async function run(options: Options): Promise<void> {
   const { out, seconds, quality, overwrite, json } = options;
   const config = await readConfig(options.config);
   const rig = await rigOf(config);
-  const context = { clock: systemClock, timeline: new Timeline(systemClock) };
+  const say = cameraLines();
+  const onStatus = (status: CameraStatus): void => {
+    if (status.state !== 'connecting' && status.state !== 'closed') say(status);
+  };
+  const context = { clock: systemClock, timeline: new Timeline(systemClock), onStatus };
   const cameras: Camera[] = [];
   const stop = (): void => void closeAll(cameras);
   const timer = seconds === undefined ? undefined : setTimeout(stop, seconds * 1000);

@@ -89,17 +89,19 @@ interface Result {
   readonly calibrated: readonly string[];
   readonly cameras: readonly { id: string; width: number; height: number; frames: number }[];
   readonly frameSets: { total: number; complete: number };
-  readonly clocks: Readonly<Record<string, { offsetMs?: number; driftPpm?: number }>>;
+  readonly clocks: Readonly<
+    Record<string, { offsetMs?: number; driftPpm?: number; steps: number }>
+  >;
 }
 
 function textOf(result: Result): string {
   const [first] = result.cameras;
   const zeroMs = result.clocks[first?.id ?? '']?.offsetMs ?? 0;
   const cameras = result.cameras.map(({ id, width, height, frames }) => {
-    const { offsetMs = 0, driftPpm = 0 } = result.clocks[id] ?? {};
+    const { offsetMs = 0, driftPpm = 0, steps = 0 } = result.clocks[id] ?? {};
     const ahead = aheadText(zeroMs - offsetMs);
     const clock = id === first?.id ? '' : `${ahead} of ${first?.id}, `;
-    return `  ${id}: ${counted(frames, 'frame')} of ${width} × ${height}, clock ${clock}drifting ${driftPpm.toFixed(0)} ppm`;
+    return `  ${id}: ${counted(frames, 'frame')} of ${width} × ${height}, clock ${clock}drifting ${driftPpm.toFixed(0)} ppm${steps === 0 ? '' : `, after ${counted(steps, 'step')}`}`;
   });
   return [
     `${result.recording}: ${(result.durationMs / 1000).toFixed(1)} s${result.truncated ? ', cut off' : ''}`,

@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
-import { readConfig, Runtime, type RuntimeEvents } from '../runtime/index.js';
+import { readConfig, Runtime } from '../runtime/index.js';
+import { cameraLines } from './camera-lines.js';
 import { integer, printResult, progress } from './output.js';
 
 interface Options {
@@ -52,7 +53,8 @@ async function start({ config: path, port, json }: Options): Promise<void> {
     () => `dashboard and scores: ${runtime.url}   (Ctrl-C ends)`,
   );
   runtime.on('subject', ({ subjectId, state }) => progress(`${subjectId} ${state}`));
-  runtime.on('status', cameraReporter());
+  const say = cameraLines();
+  runtime.on('status', ({ cameras }) => cameras.forEach(say));
   try {
     await runtime.finished;
   } finally {
@@ -61,20 +63,4 @@ async function start({ config: path, port, json }: Options): Promise<void> {
     process.off('SIGTERM', stop);
     process.off('SIGHUP', reload);
   }
-}
-
-/** A line for every camera that becomes something else than it was. */
-function cameraReporter(): RuntimeEvents['status'] {
-  const states = new Map<string, string>();
-  return ({ cameras }) => {
-    for (const { cameraId, state, detail, width, height } of cameras) {
-      const now =
-        state === 'live'
-          ? `live, ${width}×${height}`
-          : `${state}${detail === undefined ? '' : `: ${detail}`}`;
-      if (states.get(cameraId) === now) continue;
-      states.set(cameraId, now);
-      progress(`camera '${cameraId}' ${now}`);
-    }
-  };
 }

@@ -82,9 +82,12 @@ export class Child {
       });
     }
     if (code === 0) return undefined;
-    const words = this.errors.split('\n').slice(-4).join(' | ');
+    const words = this.errors.split('\n').slice(-4).map(untagged).join(' | ');
     // What a child said before somebody killed it is not why it ended.
     const why = signal === null ? words || `ended by code ${code}` : `ended by ${signal}`;
     return new ClmexError('source-failed', `${what}: ${why}`, { cause: this.#spawnError });
   }
 }
+
+/** Without the component, its address and the level, which FFmpeg puts before what it says. */
+const untagged = (line: string): string => line.replace(/^(\[[^\]]*\] *)+/, '');

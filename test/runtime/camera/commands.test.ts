@@ -82,7 +82,7 @@ describe('a video device', () => {
   it('that is none says so in FFmpeg’s words, and is tried again', async () => {
     const { status, children } = await failureOf({ kind: 'v4l2', device: '/dev/null' });
     expect(status).toMatchObject({ state: 'reconnecting', frames: 0 });
-    expect(status.detail).toMatch(/Inappropriate ioctl/i);
+    expect(status.detail).toMatch(/^FFmpeg: [^[]*Inappropriate ioctl/i);
     expect(children).toEqual([]);
   });
 });

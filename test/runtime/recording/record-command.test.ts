@@ -199,7 +199,7 @@ describe('clmex record', () => {
     expect(existsSync(out)).toBe(false);
   });
 
-  it('names a camera that gave nothing', async () => {
+  it('says at once what becomes of a camera, and names one that gave nothing', async () => {
     const mute = {
       id: 'mute',
       source: { kind: 'gstreamer', pipeline: 'videotestsrc num-buffers=0' },
@@ -209,7 +209,9 @@ describe('clmex record', () => {
     const args = [CLI, 'record', '--config', config, '--out', out, '--seconds', '5'];
     const { code, errors } = await launch(process.execPath, args).ended;
     expect(code).toBe(0);
-    expect(errors).toContain("camera 'mute': delivered no frame");
+    expect(errors).toMatch(/^camera 'mute' reconnecting/m);
+    expect(errors).toMatch(/^camera 'left' live, /m);
+    expect(errors).toContain("clmex: camera 'mute': delivered no frame");
   });
 
   it('names the camera whose program is not installed', async () => {
