@@ -15,14 +15,14 @@ export interface LiveEvents {
 /** Longest time between two looks at the frame sets' deadlines. */
 const LONGEST_NAP_MS = 250;
 
-/** While one set is embedded the next one's faces are looked for. */
-const MOST_UNDER_WAY = 2;
+/** While one set is embedded the faces of the next two are looked for. */
+const MOST_UNDER_WAY = 3;
 
 /** Sets that may wait: frame sets held back for a late camera leave together, and are worth scoring. */
-const MOST_WAITING = 3;
+const MOST_WAITING = 2;
 
 /**
- * Drives a pipeline in real time. Two sets are under way and a few may wait; when they become too many
+ * Drives a pipeline in real time. A few sets are under way and a few may wait; when they become too many
  * all but the newest give way at once, so that a machine that fell behind catches up instead of
  * staying late.
  */

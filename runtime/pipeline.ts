@@ -50,7 +50,11 @@ export class Pipeline {
   readonly sync: SyncStage;
   readonly #views: ViewsStage;
   #fuse: FuseStage;
-  /** Finding faces waits for the set before, as tracking and seeds need it; so does scoring. */
+  /**
+   * When the faces of all sets up to the last but one, and to the last one, are found. Finding waits
+   * for the former; seeing people and scoring wait for the last set.
+   */
+  #found: readonly [toLastButOne: Promise<unknown>, toLast: Promise<unknown>] = [Promise.resolve(), Promise.resolve()]; // prettier-ignore
   #seen: Promise<unknown> = Promise.resolve();
   #scored: Promise<unknown> = Promise.resolve();
   readonly #parts: PipelineParts;
@@ -81,25 +85,29 @@ export class Pipeline {
 
   /**
    * Faces, people, embeddings, scores of one frame set; closes the set. Sets go through in their
-   * order; the faces of the next one may be looked for while this one is embedded.
+   * order. Where the next one is there already, its faces are looked for while this one's still are:
+   * a thread that is done with its cameras does not wait for the others.
    * @throws ClmexError `engine-failed` where a network breaks.
    */
   process(set: FrameSet): Promise<PipelineResult> {
-    const seen = this.#seen.then(() => this.#see(set));
+    const [toLastButOne, toLast] = this.#found;
+    const found = toLastButOne.then(() => this.#find(set));
+    const seen = Promise.all([found, settled(this.#seen)]).then(([one]) => this.#see(one));
     const scored = Promise.all([seen, settled(this.#scored)]).then(([one]) => this.#score(one));
-    this.#seen = settled(seen);
+    this.#found = [toLast, toLast.then(() => settled(found)).then(() => undefined)];
+    this.#seen = seen;
     this.#scored = scored;
     return scored;
   }
 
   /** Between two sets: from the next one on the model that inference has prepared serves. */
   swap(model: Model): Promise<void> {
-    const swapped = Promise.all([this.#seen, settled(this.#scored)]).then(async () => {
+    const swapped = Promise.all([settled(this.#seen), settled(this.#scored)]).then(async () => {
       await this.#parts.inference.adopt();
       this.#fuse.close();
       this.#fuse = new FuseStage(model);
     });
-    this.#seen = settled(swapped);
+    this.#seen = swapped;
     return swapped;
   }
 
@@ -126,10 +134,15 @@ export class Pipeline {
     return { sets, changes: this.#views.takeChanges() };
   }
 
-  async #see(set: FrameSet): Promise<Seen> {
+  async #find(set: FrameSet): Promise<Found> {
     const watch = new StageWatch(this.#parts.clock.nowMs() - set.atMs);
     const faces = await this.#findFaces(set).finally(() => set.close());
     watch.lap('faces');
+    return { set, faces, watch };
+  }
+
+  #see({ set, faces, watch }: Found): Seen {
+    watch.resume();
     const groups = this.#views.push(faces, set.atMs);
     this.#seeds = seedsFor(groups, set.frames.keys(), this.#calibration);
     const changes = this.#views.takeChanges();
@@ -179,13 +192,16 @@ export class Pipeline {
   }
 }
 
-/** A set whose people are known and whose embeddings are under way. */
-interface Seen {
+interface Found {
   readonly set: FrameSet;
   readonly faces: readonly Face[];
+  readonly watch: StageWatch;
+}
+
+/** A set whose people are known and whose embeddings are under way. */
+interface Seen extends Found {
   readonly changes: readonly SubjectChange[];
   readonly embedded: Promise<EmbeddedGroup[]>;
-  readonly watch: StageWatch;
 }
 
 /** When it is over, however it went. */
@@ -198,6 +214,11 @@ class StageWatch {
 
   constructor(syncMs: number) {
     this.stageMs = { sync: syncMs };
+  }
+
+  /** What has passed since the last lap was a wait for an earlier set. */
+  resume(): void {
+    this.#last = performance.now();
   }
 
   lap(stage: string): void {

@@ -13,6 +13,11 @@ function failureOf(error: unknown): Failure {
   return { code: 'engine-failed', message: error instanceof Error ? error.message : String(error) };
 }
 
+type Turn = 'faces' | 'encoder' | 'loading';
+
+/** What is done one after the other. */
+const TURN_OF = { faces: 'faces', embed: 'encoder', adopt: 'encoder', prepare: 'loading' } as const;
+
 async function answer(inference: Inference, request: Request): Promise<unknown> {
   switch (request.kind) {
     case 'faces':
@@ -30,10 +35,16 @@ async function answer(inference: Inference, request: Request): Promise<unknown> 
 
 try {
   const inference = await LocalInference.load(workerData as InferenceOptions);
-  // One after the other: a set's embeddings are not held up by the next one's faces.
-  let turn: Promise<unknown> = Promise.resolve();
+  // Embeddings of a set are not held up by the faces of the next one, nor either by a model that loads.
+  const turns: Record<Turn, Promise<unknown>> = {
+    faces: Promise.resolve(),
+    encoder: Promise.resolve(),
+    loading: Promise.resolve(),
+  };
   port.on('message', (request: Request) => {
-    turn = turn
+    const kind = request.kind === 'close' ? 'faces' : TURN_OF[request.kind];
+    const before = request.kind === 'close' ? Promise.all(Object.values(turns)) : turns[kind];
+    turns[kind] = before
       .then(() => answer(inference, request))
       .then(
         (result) => send({ id: request.id, result, info: { ...inference.info } }),

@@ -99,6 +99,9 @@ async function feed(pipeline: Pipeline, clock: VirtualClock, frames: Frames, set
   return scores;
 }
 
+/** Lets everything go on that waits for nothing outside. */
+const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
 describe('the pipeline', () => {
   it('turns frames of two cameras into one score a person and set, and gives every frame back', async () => {
     const clock = new VirtualClock();
@@ -139,6 +142,40 @@ describe('the pipeline', () => {
     expect(tops.slice(swapped).every((top) => top === 'dark')).toBe(true);
     expect(tops.slice(0, swapped).every((top) => top === 'bright')).toBe(true);
     expect(tops.length).toBeGreaterThan(13);
+    for (const set of pipeline.close().sets) set.close();
+    expect(frames.open).toBe(0);
+  });
+
+  it('looks for the faces of two sets at a time, no more, and scores sets in their order', async () => {
+    const clock = new VirtualClock();
+    const frames = new Frames();
+    const inference = new ScriptedInference();
+    const finish: (() => void)[] = [];
+    inference.beforeFaces = () => new Promise((resolve) => finish.push(resolve));
+    const pipeline = pipelineOf(inference, clock);
+    const order: number[] = [];
+    const done: Promise<unknown>[] = [];
+    for (let i = 0; i < 8; i++) {
+      clock.advanceTo(1000 + i * PERIOD_MS);
+      for (const set of cameraIds.flatMap((id) => pipeline.push(frames.at(id, clock.nowMs())))) {
+        done.push(pipeline.process(set).then(({ index }) => order.push(index)));
+      }
+    }
+    expect(done.length).toBeGreaterThan(3);
+    await settle();
+    expect(finish).toHaveLength(2);
+    finish[1]!();
+    await settle();
+    expect([finish.length, order]).toEqual([2, []]);
+    finish[0]!();
+    await settle();
+    expect(finish).toHaveLength(4);
+    for (let i = 2; i < done.length; i++) {
+      finish[i]!();
+      await settle();
+    }
+    await Promise.all(done);
+    expect(order).toEqual([...order].sort((a, b) => a - b));
     for (const set of pipeline.close().sets) set.close();
     expect(frames.open).toBe(0);
   });
