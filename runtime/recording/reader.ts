@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { McapStreamReader, type McapTypes } from '@mcap/core';
+import { McapIndexedReader, McapStreamReader, type McapTypes } from '@mcap/core';
 import { parseRig, type RigCalibration } from '../../calibration/index.js';
 import { ClmexError } from '../../core/errors.js';
 import { CompressedImage } from './foxglove.js';
@@ -17,7 +17,7 @@ export type RecordingEntry =
   | { readonly kind: 'truncated'; readonly atByte: number };
 
 export interface ReadOptions {
-  /** Only this camera's frames. */
+  /** Only this camera's frames; a finished file's chunks with nothing but others' are not read. */
   readonly cameraId?: string | undefined;
 }
 
@@ -40,8 +40,13 @@ export async function* readRecording(
   const piece = new Uint8Array(PIECE_BYTES);
   let atByte = 0;
   try {
+    const index = options.cameraId === undefined ? undefined : await indexOf(file);
+    decoder.learn(index);
+    const skipped = decoder.chunksToSkip(index);
     for (;;) {
-      const { bytesRead } = await file.read(piece, 0, PIECE_BYTES);
+      while (skipped[0] !== undefined && skipped[0].from <= atByte) atByte = Math.max(atByte, skipped.shift()!.to); // prettier-ignore
+      const wanted = Math.min(PIECE_BYTES, (skipped[0]?.from ?? Infinity) - atByte);
+      const { bytesRead } = await file.read(piece, 0, wanted, atByte);
       if (bytesRead === 0) break;
       atByte += bytesRead;
       reader.append(piece.subarray(0, bytesRead));
@@ -63,6 +68,25 @@ export async function* readRecording(
   } finally {
     await file.close();
   }
+}
+
+interface ByteRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** Undefined of a file without one, which was cut off or is none of ours: reading it tells. */
+async function indexOf(file: FileHandle): Promise<McapIndexedReader | undefined> {
+  const readable = {
+    size: async () => BigInt((await file.stat()).size),
+    read: async (offset: bigint, length: bigint) => {
+      if (length > MAX_RECORD_BYTES) throw new RangeError('the index is too large');
+      const bytes = new Uint8Array(Number(length));
+      const { bytesRead } = await file.read(bytes, 0, bytes.length, Number(offset));
+      return bytes.subarray(0, bytesRead);
+    },
+  };
+  return McapIndexedReader.Initialize({ readable }).catch(() => undefined);
 }
 
 async function openFile(path: string): Promise<FileHandle> {
@@ -111,6 +135,29 @@ class Decoder {
   constructor(path: string, options: ReadOptions) {
     this.#path = path;
     this.#options = options;
+  }
+
+  /** What the records of skipped chunks would tell. */
+  learn(index: McapIndexedReader | undefined): void {
+    for (const schema of index?.schemasById.values() ?? []) this.push(schema);
+    for (const channel of index?.channelsById.values() ?? []) this.push(channel);
+  }
+
+  /** The chunks that hold nothing but other cameras' messages, in the file's order. */
+  chunksToSkip(index: McapIndexedReader | undefined): ByteRange[] {
+    const ofAnother = (id: number): boolean => {
+      const cameraId = this.#channels.get(id)?.metadata.get(CAMERA_KEY);
+      return cameraId !== undefined && cameraId !== this.#options.cameraId;
+    };
+    const others = (index?.chunkIndexes ?? []).filter(({ messageIndexOffsets }) =>
+      [...messageIndexOffsets.keys()].every(ofAnother),
+    );
+    return others
+      .map(({ chunkStartOffset, chunkLength }) => ({
+        from: Number(chunkStartOffset),
+        to: Number(chunkStartOffset + chunkLength),
+      }))
+      .sort((a, b) => a.from - b.from);
   }
 
   push(record: McapTypes.TypedMcapRecord): RecordingEntry | undefined {

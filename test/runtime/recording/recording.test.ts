@@ -141,6 +141,35 @@ describe('a recording', () => {
     expect(y * w).toBeCloseTo(0.5, 12);
   });
 
+  it('gives the frames of one camera without the chunks that hold none of them', async () => {
+    const writer = await RecordingWriter.create(path, { rig, chunkBytes: 1 });
+    for (let i = 0; i < 40; i++) {
+      await writer.writeFrame(frame(i % 4 === 3 ? 'right' : 'left', i));
+    }
+    await writer.close();
+    const whole = await readFile(path);
+    const of = async (cameraId: string): Promise<RecordedFrame[]> => {
+      const all: RecordingEntry[] = [];
+      for await (const entry of readRecording(path, { cameraId })) all.push(entry);
+      return framesOf(all);
+    };
+    const all = framesOf(await entries());
+    const right = all.filter(({ cameraId }) => cameraId === 'right');
+    expect(right).toHaveLength(10);
+    expect(await of('right')).toEqual(right);
+    expect(await of('left')).toEqual(all.filter(({ cameraId }) => cameraId === 'left'));
+    expect(await of('nobody')).toEqual([]);
+    // A change in what the other camera has is not even seen.
+    const [first, second] = [whole.indexOf(jpeg), whole.indexOf(jpeg, whole.indexOf(jpeg) + 1)];
+    expect(first).toBeGreaterThan(0);
+    whole[second + 40]! ^= 0xff;
+    await writeFile(path, whole);
+    expect(await of('right')).toEqual(right);
+    await expect(of('left')).rejects.toMatchObject({ code: 'invalid-file' });
+    await truncate(path, Math.floor(whole.length * 0.6));
+    await expect(of('right')).rejects.toMatchObject({ code: 'invalid-file' });
+  });
+
   it('opens up to its last whole chunk wherever it is cut', async () => {
     await writeFrames(40);
     const whole = framesOf(await entries());
