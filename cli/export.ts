@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { InvalidArgumentError, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { EXPRESSION_LABELS } from '../core/types.js';
 import {
+  blend,
   exportModel,
   loadCheckpoint,
   openRendered,
   renderedGroups,
   selectBackend,
+  type Checkpoint,
 } from '../training/index.js';
 import { printResult, progress } from './output.js';
 
@@ -18,6 +20,8 @@ interface Options {
   readonly out: string;
   readonly name: string;
   readonly provenance?: string;
+  readonly blend?: string;
+  readonly share: number;
   readonly json: boolean;
 }
 
@@ -34,12 +38,31 @@ export function register(program: Command): void {
     .requiredOption('--out <dir>', 'the package; an older one there is replaced')
     .option('--name <name>', 'what the manifest calls it', 'clmex-small')
     .option('--provenance <file>', 'JSON that the manifest repeats under `training`')
+    .option('--blend <dir>', 'average the weights with another run’s, as the one this went on from')
+    .option('--share <x>', 'of --run’s weights in that average', share, 0.5)
     .option('--json', 'print one JSON document', false)
     .action(run);
 }
 
-async function run(options: Options): Promise<void> {
+function share(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && value < 1))
+    throw new InvalidArgumentError('A number between 0 and 1 is needed.');
+  return value;
+}
+
+async function weightsOf(options: Options): Promise<Checkpoint> {
   const checkpoint = await loadCheckpoint(join(options.run, 'checkpoint.bin'));
+  if (options.blend === undefined) return checkpoint;
+  return blend(
+    checkpoint,
+    await loadCheckpoint(join(options.blend, 'checkpoint.bin')),
+    options.share,
+  );
+}
+
+async function run(options: Options): Promise<void> {
+  const checkpoint = await weightsOf(options);
   if (checkpoint.recipe.stage !== 'finetune') {
     throw new ClmexError('invalid-argument', 'the run has learned no labels yet', {
       field: '--run',

@@ -26,7 +26,7 @@ const steps = [
   ['train', 'pretrain', '--data', rendered, '--out', pre, ...recipe('pretrain')],
   ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...recipe('finetune')],
   ['train', 'finetune', '--data', rendered, '--out', settled, '--from', fine, ...pictures, '--lift', '4', ...recipe('settle')],
-  ['export', '--run', settled, '--data', rendered, '--out', model],
+  ['export', '--run', settled, '--blend', fine, '--data', rendered, '--out', model],
   ['quantise', '--model', model, '--data', rendered],
 ]; // prettier-ignore
 for (const step of steps) {

@@ -1,7 +1,7 @@
 /** Training: rendered scenes, data sets, pre-training, fine-tuning, evaluation, export. */
 export { selectBackend } from '../encoder/backend/backend.js';
 export { fitTemperatures } from './calibrate.js';
-export { loadCheckpoint, type Checkpoint } from './checkpoint.js';
+export { blend, loadCheckpoint, type Checkpoint } from './checkpoint.js';
 export { writeCurves } from './curves.js';
 export {
   joinGroups,

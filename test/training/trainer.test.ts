@@ -5,7 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { selectBackend } from '../../encoder/backend/backend.js';
 import { loadModel } from '../../encoder/index.js';
-import { loadCheckpoint } from '../../training/checkpoint.js';
+import { blend, loadCheckpoint } from '../../training/checkpoint.js';
 import { writeCurves } from '../../training/curves.js';
 import { exportModel } from '../../training/export.js';
 import { parseRecipe, type Recipe } from '../../training/recipe.js';
@@ -122,6 +122,16 @@ describe('training', () => {
     expect(error).toMatchObject({ code: 'engine-failed' });
     const { step } = await loadCheckpoint(join(directory, 'checkpoint.bin'));
     expect((error as { field: string }).field).toBe(`step ${step}`);
+  });
+
+  it('blends the weights of two runs of one network, and refuses those of another', async () => {
+    const recipe = recipeOf({ stage: 'finetune', steps: 1 });
+    const run = await train({ recipe, data, directory: join(folder, 'a') });
+    const halves = blend(run, { ...run, arrays: { ...run.arrays, meanParameters: run.arrays['meanParameters']!.map((x) => 3 * x) } }, 0.5); // prettier-ignore
+    const [before, after] = [run.arrays['meanParameters']!, halves.arrays['meanParameters']!];
+    for (const [i, value] of after.entries()) expect(value).toBeCloseTo(2 * before[i]!, 5);
+    expect(halves.arrays['meanStatistics']).toEqual(run.arrays['meanStatistics']);
+    expect(() => blend(run, { ...run, architecture: 'wider' }, 0.5)).toThrow(/different networks/);
   });
 
   it('refuses a checkpoint of another architecture, a changed recipe and a damaged file', async () => {
