@@ -83,6 +83,7 @@ async function run(options: Options): Promise<void> {
       data: 'rendered',
       groups: rendered.indices('train').length,
       people: rendered.people('train').length,
+      ...(options.blend === undefined ? {} : { shareOfLastRun: options.share }),
       ...(await readProvenance(options.provenance)),
     },
     tableCommand: 'clmex evaluate --model MODEL --data RENDERED --split test --json',
