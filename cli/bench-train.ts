@@ -9,10 +9,7 @@ import { Random } from '../encoder/random.js';
 import { readDrawn } from '../training/batch.js';
 import { listedGroups } from '../training/index.js';
 import { createLearner } from '../training/learner.js';
-import {
-  localDifferentiator,
-  ParallelDifferentiator,
-} from '../training/parallel/differentiator.js';
+import { startDifferentiator } from '../training/parallel/differentiator.js';
 import { parseRecipe } from '../training/recipe.js';
 import { environment } from './bench-environment.js';
 import { integer, printResult, progress } from './output.js';
@@ -35,8 +32,13 @@ export function register(bench: Command): void {
     .command('train')
     .description('Images a second of pre-training: augmentation, both passes, batches of 64.')
     .option('--network <name>', Object.keys(NETWORKS).join(' or '), 'small')
-    .option('--backend <name>', BACKENDS.join(', '), 'wasm')
-    .option('--threads <n>', 'worker processes here, threads there', integer('--threads', 1, 64), 1)
+    .option('--backend <name>', BACKENDS.join(', '), 'onnxruntime')
+    .option(
+      '--threads <n>',
+      'threads, of onnxruntime and PyTorch; worker processes on wasm and cpu',
+      integer('--threads', 1, 64),
+      1,
+    )
     .option('--steps <n>', 'to measure, after two to warm up', integer('--steps', 1, 1000), 8)
     .option(
       '--torch <script>',
@@ -103,10 +105,7 @@ async function ownSeconds(
   );
   const drawn = Array.from({ length: GROUPS }, (_, group) => ({ group, views: [0, 1, 2, 3] }));
   const shared = { learner, recipe, frame: undefined, labels: EXPRESSION_LABELS, shapes: 0 };
-  const differentiator =
-    workers === 1
-      ? localDifferentiator(learner, recipe, undefined)
-      : await ParallelDifferentiator.start(shared);
+  const differentiator = await startDifferentiator(shared);
   const seconds: number[] = [];
   try {
     for (let step = 0; step < steps + WARM_UP; step++) {

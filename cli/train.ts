@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
+import { BACKENDS } from '../encoder/backend/backend.js';
 import {
   loadCheckpoint, parseRecipe, selectBackend, train, writeCurves,
   type LogEntry, type Recipe,
@@ -49,10 +50,10 @@ export function register(program: Command): void {
       .option('--resume', 'go on with the run in --out', false)
       .option('--steps <n>', 'instead of the recipe’s', wholeNumber(1))
       .option('--seed <n>', 'instead of the recipe’s', wholeNumber(0))
-      .option('--backend <name>', 'node-gpu, webgpu, wasm or cpu, instead of the recipe’s')
+      .option('--backend <name>', `${BACKENDS.join(', ')}, instead of the recipe’s`)
       .option(
         '--workers <n>',
-        'processes that share each batch on the CPU, instead of the recipe’s',
+        'threads on onnxruntime, processes that share each batch on wasm and cpu, instead of the recipe’s',
         wholeNumber(1),
       )
       .option(

@@ -21,7 +21,10 @@ export function createAugmenter(size: number, recipe: AugmentationRecipe): Augme
     apply: (crop, out, random) => {
       const mirrored = recipe.flip && random.uniform() < 0.5;
       resample(crop, scratch, size, similarity(recipe, random), mirrored);
-      if (random.uniform() < recipe.blur) blur(scratch, size);
+      if (random.uniform() < recipe.blur) {
+        const passes = recipe.blurPasses > 1 ? Math.ceil(random.between(0, recipe.blurPasses)) : 1;
+        for (let i = 0; i < passes; i++) blur(scratch, size);
+      }
       light(scratch, size, curve, recipe, random);
       const noise = random.uniform() < 0.5 ? random.between(0, recipe.noise) : 0;
       for (let i = 0; i < scratch.length; i++) {

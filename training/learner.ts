@@ -17,8 +17,11 @@ const PROJECTION_HIDDEN = 128;
 const PROJECTION = 64;
 const GEOMETRY_HIDDEN = 64;
 const GEOMETRY_EMBEDDING = 64;
-/** The geometry's share of the squared length of an embedding. */
-export const GEOMETRY_SHARE = 1 / 3;
+/**
+ * The geometry's share of the squared length of an embedding. On renders a third of it is as good; on
+ * real faces, which pixels learned from renders see less well, half of it is better (docs/results.md).
+ */
+export const GEOMETRY_SHARE = 1 / 2;
 
 /** What is learned: the encoder and the heads behind it, in one flat array. */
 export interface Learner {

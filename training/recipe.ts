@@ -29,7 +29,9 @@ const augmentation = z.strictObject({
   ramp: z.number().min(0).max(1).default(0.3),
   /** Standard deviation of pixel noise, in grey levels, up to this. */
   noise: z.number().min(0).max(32).default(4),
+  /** How often a crop is blurred, and by how many passes at most; each adds half a squared pixel. */
   blur: z.number().min(0).max(1).default(0.2),
+  blurPasses: z.number().int().min(1).max(8).default(1),
   erase: z.number().min(0).max(1).default(0.3),
   /** Deviation of the noise on standardised landmark features. */
   geometryNoise: z.number().min(0).max(2).default(0.15),
@@ -43,8 +45,8 @@ export const recipeSchema = z.strictObject({
   network: z.enum(['small', 'base']).default('small'),
   /** A second stream that sees where the landmarks lie. */
   geometry: z.boolean().default(true),
-  backend: z.enum(BACKENDS).default('wasm'),
-  /** Processes that share each batch, on wasm and cpu; 1 trains in this one. */
+  backend: z.enum(BACKENDS).default('onnxruntime'),
+  /** Threads of onnxruntime; on wasm and cpu processes that share each batch, 1 trains in this one. */
   workers: z.number().int().min(1).max(64).default(1),
   seed: z.number().int().default(1),
   steps: z.number().int().positive().default(2000),

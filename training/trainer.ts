@@ -9,11 +9,7 @@ import type { GroupSet } from './dataset/groups.js';
 import { fitGeometryFrame, packFrame, unpackFrame, type GeometryFrame } from './geometry-frame.js';
 import { createLearner, toNetwork, type Learner } from './learner.js';
 import { adamW, cosineSchedule, momentumSgd, type Optimiser } from './optimise/optimiser.js';
-import {
-  localDifferentiator,
-  ParallelDifferentiator,
-  type Differentiator,
-} from './parallel/differentiator.js';
+import { startDifferentiator, type Differentiator } from './parallel/differentiator.js';
 import type { Recipe } from './recipe.js';
 import { balancedSampler, peopleSampler, stepRandom, type Sampler } from './sampler.js';
 import { embedGroups, validateEmbeddings, validateHead, type Validation } from './validate.js';
@@ -63,20 +59,9 @@ export interface TrainOptions {
 export async function train(options: TrainOptions): Promise<Checkpoint> {
   await mkdir(options.directory, { recursive: true });
   const run = await startRun(options);
-  const differentiator = await startDifferentiator(run, options);
-  try {
-    return await takeSteps(run, differentiator, options);
-  } finally {
-    await differentiator.close();
-  }
-}
-
-async function startDifferentiator(
-  { learner, frame }: Run,
-  { recipe, data, workerScript }: TrainOptions,
-): Promise<Differentiator> {
-  if (recipe.workers === 1) return localDifferentiator(learner, recipe, frame);
-  return ParallelDifferentiator.start({
+  const { recipe, data, workerScript } = options;
+  const { learner, frame } = run;
+  const differentiator = await startDifferentiator({
     learner,
     recipe,
     frame,
@@ -84,6 +69,11 @@ async function startDifferentiator(
     shapes: shapesOf(learner),
     script: workerScript,
   });
+  try {
+    return await takeSteps(run, differentiator, options);
+  } finally {
+    await differentiator.close();
+  }
 }
 
 async function takeSteps(

@@ -5,11 +5,12 @@ import { ClmexError } from '../../core/errors.js';
 import { registerForwardGradients } from './gradients.js';
 import { registerGradientRules } from './rules.js';
 
-export const BACKENDS = ['node-gpu', 'webgpu', 'wasm', 'cpu'] as const;
+export const BACKENDS = ['node-gpu', 'webgpu', 'onnxruntime', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof BACKENDS)[number];
 
 /**
- * Starts a TensorFlow.js backend and makes it current: `wasm` and `cpu` come with the package;
+ * Starts a TensorFlow.js backend and makes it current: `wasm` and `cpu` come with the package; with
+ * `onnxruntime` it is `wasm`, and training takes the encoder's passes through ONNX Runtime;
  * `node-gpu` and `webgpu` run where `@tensorflow/tfjs-node-gpu`, or `@tensorflow/tfjs-backend-webgpu`
  * with `webgpu`, is installed beside it.
  * @throws ClmexError `unsupported` where the backend cannot start here.
@@ -33,6 +34,7 @@ async function start(name: BackendName): Promise<string> {
     case 'cpu':
       await import('@tensorflow/tfjs-backend-cpu');
       return 'cpu';
+    case 'onnxruntime':
     case 'wasm':
       await startWasm();
       return 'wasm';
@@ -80,7 +82,7 @@ async function optional(specifier: string, backend: BackendName): Promise<unknow
     throw new ClmexError('unsupported', `needs the package ${specifier}`, {
       field: 'backend',
       value: backend,
-      allowed: `wasm or cpu, or npm install ${specifier}`,
+      allowed: `onnxruntime, wasm or cpu, or npm install ${specifier}`,
       cause,
     });
   }

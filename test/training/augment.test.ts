@@ -50,6 +50,20 @@ describe('augmentation', () => {
     expect(mirrored[0]!.out.subarray(0, 64)).toEqual(gradient.slice(0, 64).reverse());
   });
 
+  it('blurs by passes that each add half a squared pixel of variance, up to the recipe’s number', () => {
+    const column = Uint8Array.from({ length: 64 * 64 }, (_, i) => (i % 64 === 32 ? 255 : 0));
+    const varianceOf = (blurPasses: number, seed: number): number => {
+      const out = new Uint8Array(64 * 64);
+      createAugmenter(64, recipeOf({ blur: 1, blurPasses })).apply(column, out, new Random(seed));
+      const row = out.subarray(32 * 64, 33 * 64);
+      const total = row.reduce((sum, value) => sum + value, 0);
+      return row.reduce((sum, value, x) => sum + value * (x - 32) ** 2, 0) / total;
+    };
+    expect(varianceOf(1, 1)).toBeCloseTo(0.5, 1);
+    const passes = Array.from({ length: 40 }, (_, seed) => varianceOf(4, seed) / 0.5);
+    expect(new Set(passes.map(Math.round))).toEqual(new Set([1, 2, 3, 4]));
+  });
+
   it('shifts by at most what the recipe says', () => {
     for (let seed = 0; seed < 30; seed++) {
       const { out } = apply({ shiftPx: 3 }, seed);

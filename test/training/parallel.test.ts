@@ -8,10 +8,7 @@ import { readDrawn } from '../../training/batch.js';
 import { loadCheckpoint } from '../../training/checkpoint.js';
 import { fitGeometryFrame } from '../../training/geometry-frame.js';
 import { createLearner } from '../../training/learner.js';
-import {
-  localDifferentiator,
-  ParallelDifferentiator,
-} from '../../training/parallel/differentiator.js';
+import { startDifferentiator } from '../../training/parallel/differentiator.js';
 import { shareOut } from '../../training/parallel/messages.js';
 import { parseRecipe, type Recipe } from '../../training/recipe.js';
 import { balancedSampler, stepRandom } from '../../training/sampler.js';
@@ -28,6 +25,7 @@ const SHAPES = 3;
 const recipeOf = (changes: Record<string, unknown>): Recipe =>
   parseRecipe({
     stage: 'finetune',
+    backend: 'wasm',
     workers: 2,
     batch: { people: 3, captures: 2, views: 3 },
     shapes: 0.1,
@@ -61,13 +59,17 @@ describe('training over worker processes', () => {
     const random = stepRandom(recipe.seed, 0);
     const groups = readDrawn(set, balancedSampler(set, everyone, recipe.batch)(random), random);
     const frame = fitGeometryFrame(set, everyone);
-    const alone = await localDifferentiator(learner, recipe, frame).differentiate(
-      learner.initial,
-      groups,
-    );
-    const parallel = await ParallelDifferentiator.start({
-      learner, recipe, frame, labels: set.labels, shapes: SHAPES, script: workerScript,
-    }); // prettier-ignore
+    const task = {
+      learner,
+      recipe,
+      frame,
+      labels: set.labels,
+      shapes: SHAPES,
+      script: workerScript,
+    };
+    const one = await startDifferentiator({ ...task, recipe: { ...recipe, workers: 1 } });
+    const alone = await one.differentiate(learner.initial, groups);
+    const parallel = await startDifferentiator(task);
     try {
       const shared = await parallel.differentiate(learner.initial, groups);
       expect(shared.rows).toBe(18);

@@ -41,7 +41,7 @@ describe('training', () => {
   it('learns with weights and activations rounded where the recipe says so', async () => {
     const lossOf = async (name: string, quantiseAware: boolean): Promise<number> => {
       const directory = join(folder, name);
-      const recipe = recipeOf({ stage: 'finetune', steps: 5, quantiseAware });
+      const recipe = recipeOf({ stage: 'finetune', backend: 'wasm', steps: 5, quantiseAware });
       await train({ recipe, data, directory });
       const [line] = (await readFile(join(directory, 'log.jsonl'), 'utf8')).split('\n');
       return (JSON.parse(line!) as LogEntry).terms['loss']!;

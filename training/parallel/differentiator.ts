@@ -4,6 +4,7 @@ import { differentiate, differentiateLoss, type Differentiated } from '../differ
 import type { GeometryFrame } from '../geometry-frame.js';
 import type { Learner } from '../learner.js';
 import { preparationOf } from '../preparation.js';
+import { RuntimeDifferentiator } from '../runtime-differentiator.js';
 import type { Recipe } from '../recipe.js';
 import { shareOut, type FromWorker } from './messages.js';
 import { WorkerProcess } from './worker-process.js';
@@ -20,12 +21,27 @@ export interface Differentiator {
   close(): Promise<void>;
 }
 
+export interface DifferentiatorOptions {
+  readonly learner: Learner;
+  readonly recipe: Recipe;
+  /** Of the geometry stream, where there is one. */
+  readonly frame: GeometryFrame | undefined;
+  readonly labels: readonly string[];
+  /** Expression shapes the learner predicts. */
+  readonly shapes: number;
+  /** Program of the worker processes; the package's own where absent. */
+  readonly script?: URL | undefined;
+}
+
+/** The one that a recipe's backend and workers ask for. */
+export async function startDifferentiator(options: DifferentiatorOptions): Promise<Differentiator> {
+  const { backend, workers } = options.recipe;
+  if (backend === 'onnxruntime') return RuntimeDifferentiator.start(options);
+  return workers === 1 ? localDifferentiator(options) : ParallelDifferentiator.start(options);
+}
+
 /** In this process, on the current backend. */
-export function localDifferentiator(
-  learner: Learner,
-  recipe: Recipe,
-  frame: GeometryFrame | undefined,
-): Differentiator {
+function localDifferentiator({ learner, recipe, frame }: DifferentiatorOptions): Differentiator {
   const preparation = preparationOf(recipe, frame);
   return {
     differentiate: async (parameters, groups) => {
@@ -36,38 +52,27 @@ export function localDifferentiator(
   };
 }
 
-export interface ParallelOptions {
-  readonly learner: Learner;
-  readonly recipe: Recipe;
-  /** Of the geometry stream, where there is one. */
-  readonly frame: GeometryFrame | undefined;
-  readonly labels: readonly string[];
-  /** Expression shapes the learner predicts. */
-  readonly shapes: number;
-  readonly script?: URL | undefined;
-}
-
 /**
  * Data-parallel: each of `recipe.workers` processes takes its share of the batch through the encoder,
  * forth and back. In between this process sees the embeddings of all, so that a contrastive loss has
  * the whole batch's negatives, and batch normalisation takes its means over all shares: the gradient
  * is that of one process but for the order of sums. One number of workers always gives the same bits.
  */
-export class ParallelDifferentiator implements Differentiator {
-  readonly #options: ParallelOptions;
+class ParallelDifferentiator implements Differentiator {
+  readonly #options: DifferentiatorOptions;
   readonly #workers: readonly WorkerProcess[];
 
-  private constructor(options: ParallelOptions) {
+  private constructor(options: DifferentiatorOptions) {
     this.#options = options;
     const { recipe, script = WORKER } = options;
     this.#workers = Array.from({ length: recipe.workers }, () => new WorkerProcess(script));
   }
 
   /** @throws ClmexError `invalid-config` for a backend without processes; `engine-failed`. */
-  static async start(options: ParallelOptions): Promise<ParallelDifferentiator> {
+  static async start(options: DifferentiatorOptions): Promise<ParallelDifferentiator> {
     const { recipe, frame, labels, shapes } = options;
     if (recipe.backend !== 'wasm' && recipe.backend !== 'cpu') {
-      throw new ClmexError('invalid-config', 'worker processes share work on the CPU only', {
+      throw new ClmexError('invalid-config', 'worker processes share work on wasm and cpu only', {
         field: 'workers',
         value: recipe.workers,
         allowed: `1 with backend ${recipe.backend}; more with wasm or cpu`,
@@ -83,10 +88,6 @@ export class ParallelDifferentiator implements Differentiator {
       throw error;
     }
     return started;
-  }
-
-  get pids(): readonly (number | undefined)[] {
-    return this.#workers.map(({ pid }) => pid);
   }
 
   async differentiate(
