@@ -1,11 +1,13 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { BACKENDS } from '../encoder/backend/backend.js';
+import { loadModel, type Model } from '../encoder/index.js';
 import {
   loadCheckpoint, parseRecipe, selectBackend, train, writeCurves,
-  type LogEntry, type Recipe,
+  type Checkpoint, type LogEntry, type Recipe,
 } from '../training/index.js'; // prettier-ignore
 import { printResult, progress } from './output.js';
 import { openTrainingData } from './train-data.js';
@@ -46,7 +48,10 @@ export function register(program: Command): void {
       )
       .requiredOption('--out <dir>', 'checkpoint.bin, log.jsonl and curves.svg go here')
       .option('--recipe <file>', 'JSON; what it leaves out has defaults')
-      .option('--from <dir>', 'start from the encoder of this run')
+      .option(
+        '--from <dir>',
+        'start from this run, or from a model package such as models/clmex-small',
+      )
       .option('--resume', 'go on with the run in --out', false)
       .option('--steps <n>', 'instead of the recipe’s', wholeNumber(1))
       .option('--seed <n>', 'instead of the recipe’s', wholeNumber(0))
@@ -93,10 +98,7 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const from =
-      options.from === undefined
-        ? undefined
-        : await loadCheckpoint(join(options.from, 'checkpoint.bin'));
+    const from = options.from === undefined ? undefined : await startOf(options.from);
     const onProgress = (entry: LogEntry, secondsLeft: number): void =>
       progress(describe(entry, recipe, secondsLeft));
     const { step } = await train({
@@ -124,6 +126,18 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+/** @throws ClmexError `not-found` where there is neither a run nor a model package. */
+async function startOf(directory: string): Promise<Checkpoint | Model> {
+  const checkpoint = join(directory, 'checkpoint.bin');
+  if (existsSync(checkpoint)) return loadCheckpoint(checkpoint);
+  if (existsSync(join(directory, 'manifest.json'))) return loadModel(directory);
+  throw new ClmexError('not-found', 'holds neither a run nor a model package', {
+    field: '--from',
+    value: directory,
+    allowed: 'a folder with checkpoint.bin, or with manifest.json',
+  });
 }
 
 async function readRecipe(file: string | undefined): Promise<Record<string, unknown>> {

@@ -2,6 +2,7 @@ import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises
 import { join } from 'node:path';
 import { ClmexError } from '../core/errors.js';
 import { DEFAULT_CROP } from '../encoder/crop.js';
+import type { Model } from '../encoder/model.js';
 import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
 import { readDrawn } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.js';
@@ -12,6 +13,7 @@ import { adamW, cosineSchedule, momentumSgd, type Optimiser } from './optimise/o
 import { startDifferentiator, type Differentiator } from './parallel/differentiator.js';
 import type { Recipe } from './recipe.js';
 import { balancedSampler, peopleSampler, stepRandom, type Sampler } from './sampler.js';
+import { startingPoint } from './starting-point.js';
 import { embedGroups, validateEmbeddings, validateHead, type Validation } from './validate.js';
 
 const STATISTICS_DECAY = 0.95;
@@ -43,8 +45,8 @@ export interface TrainOptions {
   readonly directory: string;
   /** Goes on from the directory's own checkpoint. */
   readonly resume?: boolean | undefined;
-  /** Starts from another run's encoder and heads. */
-  readonly from?: Checkpoint | undefined;
+  /** Starts from another run's encoder and heads, or from those of a model package. */
+  readonly from?: Checkpoint | Model | undefined;
   readonly onProgress?: ((entry: LogEntry, secondsLeft: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
   /** Program of the worker processes; the package's own where absent. */
@@ -160,26 +162,17 @@ interface Run {
 
 async function startRun({ recipe, data, directory, resume, from }: TrainOptions): Promise<Run> {
   const shapes = data.set.size > 0 ? (data.set.info(0).shapes?.length ?? 0) : 0;
-  const learner = createLearner(
-    recipe,
-    data.set.labels,
-    recipe.shapes > 0 || from?.shapes ? shapes : 0,
-  );
+  const predicts = recipe.shapes > 0 || (from && 'shapes' in from && from.shapes > 0);
+  const learner = createLearner(recipe, data.set.labels, predicts ? shapes : 0);
   const optimiser =
     recipe.optimiser.kind === 'adamw' ? adamW(recipe.optimiser) : momentumSgd(recipe.optimiser);
   const fresh = {
     parameters: learner.initial.slice(),
     statistics: learner.encoder.initialStatistics.slice(),
   };
-  const saved = resume === true ? await loadCheckpoint(join(directory, CHECKPOINT)) : from;
-  if (saved && saved.architecture !== learner.architecture) {
-    throw new ClmexError('invalid-file', 'the checkpoint holds another architecture', {
-      field: 'checkpoint',
-      value: saved.recipe.network,
-      allowed: `network ${recipe.network} with ${data.set.labels.length} labels and the recipe's heads`,
-    });
-  }
-  if (saved && resume === true) {
+  if (resume === true) {
+    const saved = await loadCheckpoint(join(directory, CHECKPOINT));
+    requireSameArchitecture(saved, learner, recipe);
     requireSameRecipe(saved.recipe, recipe);
     await truncateLog(directory, saved.step);
     const { parameters, statistics, meanParameters, meanStatistics, frame, ...memory } =
@@ -199,10 +192,13 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
       step: saved.step,
     };
   }
+  if (from && 'recipe' in from) requireSameArchitecture(from, learner, recipe);
+  const start =
+    from && 'graph' in from ? await startingPoint({ model: from, learner, recipe, ...data }) : from;
   await writeFile(join(directory, LOG), '');
-  const known = saved?.arrays['frame'];
-  const parameters = saved?.arrays['meanParameters'] ?? fresh.parameters;
-  const statistics = saved?.arrays['meanStatistics'] ?? fresh.statistics;
+  const known = start?.arrays['frame'];
+  const parameters = start?.arrays['meanParameters'] ?? fresh.parameters;
+  const statistics = start?.arrays['meanStatistics'] ?? fresh.statistics;
   return {
     learner,
     optimiser,
@@ -220,6 +216,15 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
       : undefined,
     step: 0,
   };
+}
+
+function requireSameArchitecture(saved: Checkpoint, learner: Learner, recipe: Recipe): void {
+  if (saved.architecture === learner.architecture) return;
+  throw new ClmexError('invalid-file', 'the checkpoint holds another architecture', {
+    field: 'checkpoint',
+    value: saved.recipe.network,
+    allowed: `network ${recipe.network} with the labels and heads of the data and the recipe`,
+  });
 }
 
 function requireSameRecipe(saved: Recipe, given: Recipe): void {
