@@ -4,15 +4,16 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { EXPRESSION_LABELS } from '../core/types.js';
 import {
-  blend,
   exportModel,
   loadCheckpoint,
+  networkOf,
   openRendered,
   renderedGroups,
   selectBackend,
-  type Checkpoint,
 } from '../training/index.js';
+import type { Network } from '../encoder/index.js';
 import { printResult, progress } from './output.js';
+import { openWeights } from './weights.js';
 
 interface Options {
   readonly run: string;
@@ -38,7 +39,10 @@ export function register(program: Command): void {
     .requiredOption('--out <dir>', 'the package; an older one there is replaced')
     .option('--name <name>', 'what the manifest calls it', 'clmex-small')
     .option('--provenance <file>', 'JSON that the manifest repeats under `training`')
-    .option('--blend <dir>', 'average the weights with another run’s, as the one this went on from')
+    .option(
+      '--blend <dir>',
+      'average the weights with those of another run or model package, as the one this went on from',
+    )
     .option('--share <x>', 'of --run’s weights in that average', share, 0.5)
     .option('--json', 'print one JSON document', false)
     .action(run);
@@ -51,18 +55,14 @@ function share(text: string): number {
   return value;
 }
 
-async function weightsOf(options: Options): Promise<Checkpoint> {
-  const checkpoint = await loadCheckpoint(join(options.run, 'checkpoint.bin'));
-  if (options.blend === undefined) return checkpoint;
-  return blend(
-    checkpoint,
-    await loadCheckpoint(join(options.blend, 'checkpoint.bin')),
-    options.share,
-  );
+async function otherOf(directory: string): Promise<Network> {
+  const weights = await openWeights('--blend', directory);
+  return 'graph' in weights ? weights : networkOf(weights);
 }
 
 async function run(options: Options): Promise<void> {
-  const checkpoint = await weightsOf(options);
+  const checkpoint = await loadCheckpoint(join(options.run, 'checkpoint.bin'));
+  const other = options.blend === undefined ? undefined : await otherOf(options.blend);
   if (checkpoint.recipe.stage !== 'finetune') {
     throw new ClmexError('invalid-argument', 'the run has learned no labels yet', {
       field: '--run',
@@ -79,6 +79,7 @@ async function run(options: Options): Promise<void> {
     test: rendered.indices('test'),
     name: options.name,
     directory: options.out,
+    blend: other && { other, share: options.share },
     provenance: {
       data: 'rendered',
       groups: rendered.indices('train').length,

@@ -1,17 +1,15 @@
-import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { BACKENDS } from '../encoder/backend/backend.js';
-import { loadModel, type Model } from '../encoder/index.js';
 import {
-  loadCheckpoint, parseRecipe, selectBackend, train, writeCurves,
-  type Checkpoint, type LogEntry, type Recipe,
+  parseRecipe, selectBackend, train, writeCurves,
+  type LogEntry, type Recipe,
 } from '../training/index.js'; // prettier-ignore
 import { printResult, progress } from './output.js';
 import { openTrainingData } from './train-data.js';
 import { angles, wholeNumber } from './synth-options.js';
+import { openWeights } from './weights.js';
 
 interface Options {
   readonly data: string;
@@ -98,7 +96,7 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const from = options.from === undefined ? undefined : await startOf(options.from);
+    const from = options.from === undefined ? undefined : await openWeights('--from', options.from);
     const onProgress = (entry: LogEntry, secondsLeft: number): void =>
       progress(describe(entry, recipe, secondsLeft));
     const { step } = await train({
@@ -126,18 +124,6 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
-}
-
-/** @throws ClmexError `not-found` where there is neither a run nor a model package. */
-async function startOf(directory: string): Promise<Checkpoint | Model> {
-  const checkpoint = join(directory, 'checkpoint.bin');
-  if (existsSync(checkpoint)) return loadCheckpoint(checkpoint);
-  if (existsSync(join(directory, 'manifest.json'))) return loadModel(directory);
-  throw new ClmexError('not-found', 'holds neither a run nor a model package', {
-    field: '--from',
-    value: directory,
-    allowed: 'a folder with checkpoint.bin, or with manifest.json',
-  });
 }
 
 async function readRecipe(file: string | undefined): Promise<Record<string, unknown>> {

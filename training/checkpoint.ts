@@ -80,26 +80,3 @@ export async function loadCheckpoint(path: string): Promise<Checkpoint> {
 
 const damaged = (path: string, message: string): ClmexError =>
   new ClmexError('invalid-file', message, { field: 'checkpoint', value: path });
-
-/**
- * Weights between two runs of one network, as between a run and the one it went on from: what the
- * former learned anew and what the latter kept (Wortsman et al. 2022, arXiv 2109.01903).
- * @param share of `run` in its and the other's averaged weights and statistics, 0 to 1.
- * @throws ClmexError `invalid-argument` where architecture or labels differ.
- */
-export function blend(run: Checkpoint, other: Checkpoint, share: number): Checkpoint {
-  if (run.architecture !== other.architecture || run.labels.join() !== other.labels.join()) {
-    throw new ClmexError('invalid-argument', 'the runs are of different networks', {
-      field: 'architecture',
-      value: `${other.architecture}, ${other.labels.join()}`,
-      allowed: `${run.architecture}, ${run.labels.join()}`,
-    });
-  }
-  const mean = (name: string): Float32Array =>
-    run.arrays[name]!.map((value, i) => share * value + (1 - share) * other.arrays[name]![i]!);
-  const blended = {
-    meanParameters: mean('meanParameters'),
-    meanStatistics: mean('meanStatistics'),
-  };
-  return { ...run, arrays: { ...run.arrays, ...blended } };
-}

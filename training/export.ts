@@ -1,7 +1,9 @@
 import { DEFAULT_CROP } from '../encoder/crop.js';
 import { createModel, type Model } from '../encoder/model.js';
+import type { Network } from '../encoder/index.js';
 import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
 import { saveModel, type ModelDescription } from '../encoder/package.js';
+import { blend } from './blend.js';
 import { fitTemperatures } from './calibrate.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
@@ -23,25 +25,32 @@ export interface ExportOptions {
   readonly test: readonly number[];
   readonly name: string;
   readonly directory: string;
+  /** Another network to average with, and the run's share in it. */
+  readonly blend?: { readonly other: Network; readonly share: number } | undefined;
   /** What the manifest says of the data beside the recipe: source, seeds, counts, licences. */
   readonly provenance: Readonly<Record<string, unknown>>;
   /** The command that measures the table again. */
   readonly tableCommand: string;
 }
 
-/** Writes the run's averaged weights as a model package: calibrated, measured, hashed. */
-export async function exportModel(options: ExportOptions): Promise<Evaluation> {
-  const { checkpoint, set, directory, name } = options;
-  const { recipe, labels, arrays } = checkpoint;
-  const learner = createLearner(recipe, labels, checkpoint.shapes);
+/** A run's averaged weights. */
+export function networkOf({ recipe, labels, shapes, arrays }: Checkpoint): Network {
   const frame = arrays['frame'];
-  const network = toNetwork(
-    learner,
+  return toNetwork(
+    createLearner(recipe, labels, shapes),
     recipe,
     arrays['meanParameters']!,
     arrays['meanStatistics']!,
     frame && unpackFrame(frame),
   );
+}
+
+/** Writes a run's averaged weights as a model package: calibrated, measured, hashed. */
+export async function exportModel(options: ExportOptions): Promise<Evaluation> {
+  const { checkpoint, set, directory, name } = options;
+  const { recipe, labels } = checkpoint;
+  const own = networkOf(checkpoint);
+  const network = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
   const normalize = cropNormalizer(DEFAULT_CROP.size, DEFAULT_MASK);
   const embed = (indices: readonly number[]) =>
     embedGroups(set, indices, Infinity, network, normalize);

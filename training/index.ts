@@ -1,7 +1,7 @@
 /** Training: rendered scenes, data sets, pre-training, fine-tuning, evaluation, export. */
 export { selectBackend } from '../encoder/backend/backend.js';
 export { fitTemperatures } from './calibrate.js';
-export { blend, loadCheckpoint, type Checkpoint } from './checkpoint.js';
+export { loadCheckpoint, type Checkpoint } from './checkpoint.js';
 export { writeCurves } from './curves.js';
 export {
   joinGroups,
@@ -29,7 +29,7 @@ export { isRendered } from './dataset/rendered-folder.js';
 export type { Split } from './dataset/shard.js';
 export { evaluate, type EvaluatedGroup, type EvaluatedView, type Evaluation } from './evaluate.js';
 export { mapEmbeddings } from './embedding-map.js';
-export { exportModel } from './export.js';
+export { exportModel, networkOf } from './export.js';
 export { probeGroups } from './probe-groups.js';
 export type { FoldProtocol } from './probe.js';
 export { parseRecipe, type Recipe } from './recipe.js';

@@ -122,7 +122,8 @@ export function toNetwork(
   };
 }
 
-function unitInPlace(rows: Float32Array, width: number): void {
+/** Rows of this width to length 1. */
+export function unitInPlace(rows: Float32Array, width: number): void {
   for (let at = 0; at < rows.length; at += width) {
     const row = rows.subarray(at, at + width);
     const length = Math.hypot(...row) || 1;

@@ -5,9 +5,11 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { selectBackend } from '../../encoder/backend/backend.js';
 import { loadModel } from '../../encoder/index.js';
-import { blend, loadCheckpoint } from '../../training/checkpoint.js';
+import type { Conv2d, Layer } from '../../encoder/graph.js';
+import { blend } from '../../training/blend.js';
+import { loadCheckpoint } from '../../training/checkpoint.js';
 import { writeCurves } from '../../training/curves.js';
-import { exportModel } from '../../training/export.js';
+import { exportModel, networkOf } from '../../training/export.js';
 import { parseRecipe, type Recipe } from '../../training/recipe.js';
 import { train, type LogEntry, type TrainingData } from '../../training/trainer.js';
 import { toySet } from '../support/toy-set.js';
@@ -124,15 +126,20 @@ describe('training', () => {
     expect((error as { field: string }).field).toBe(`step ${step}`);
   });
 
-  it('blends the weights of two runs of one network, and refuses those of another', async () => {
+  it('blends the weights of two networks of one structure, and refuses another', async () => {
     const recipe = recipeOf({ stage: 'finetune', steps: 1 });
-    const run = await train({ recipe, data, directory: join(folder, 'a') });
-    const halves = blend(run, { ...run, arrays: { ...run.arrays, meanParameters: run.arrays['meanParameters']!.map((x) => 3 * x) } }, 0.5); // prettier-ignore
-    const [before, after] = [run.arrays['meanParameters']!, halves.arrays['meanParameters']!];
-    for (const [i, value] of after.entries()) expect(value).toBeCloseTo(2 * before[i]!, 5);
-    expect(halves.arrays['meanStatistics']).toEqual(run.arrays['meanStatistics']);
-    expect(() => blend(run, { ...run, architecture: 'wider' }, 0.5)).toThrow(/different networks/);
-  });
+    const checkpoint = await train({ recipe, data, directory: join(folder, 'a') });
+    const run = networkOf(checkpoint);
+    const [first, ...rest] = run.graph.layers as [Conv2d, ...Layer[]];
+    const tripled = { ...first, kernel: { ...first.kernel, data: first.kernel.data.map((x) => 3 * x) } };
+    const other = { ...run, graph: { ...run.graph, layers: [tripled, ...rest] } };
+    const mixed = blend(run, other, 0.75);
+    const kernel = (mixed.graph.layers[0] as Conv2d).kernel.data;
+    for (const [i, value] of kernel.entries()) expect(value).toBeCloseTo(1.5 * first.kernel.data[i]!, 5);
+    for (const [i, layer] of rest.entries()) if ('kernel' in layer) expect((mixed.graph.layers[i + 1] as Conv2d).kernel.data).toEqual(layer.kernel.data);
+    expect(mixed.head.query).toEqual(run.head.query);
+    expect(() => blend(run, { ...run, geometry: undefined }, 0.5)).toThrow(/different networks/);
+  }); // prettier-ignore
 
   it('refuses a checkpoint of another architecture, a changed recipe and a damaged file', async () => {
     const recipe = recipeOf({ stage: 'pretrain', steps: 1 });

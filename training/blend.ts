@@ -1,0 +1,30 @@
+import { ClmexError } from '../core/errors.js';
+import { packNetwork, unpackNetwork, type Archive, type Network } from '../encoder/archive.js';
+import { unitInPlace } from './learner.js';
+
+/**
+ * Weights between two networks of one structure, as between a run's and those it went on from: what
+ * the former learned anew and what the latter kept (Wortsman et al. 2022, arXiv 2109.01903).
+ * @param share of `last` in the average, 0 to 1.
+ * @throws ClmexError `invalid-argument` where they are built differently.
+ */
+export function blend(last: Network, other: Network, share: number): Network {
+  const [own, given] = [packNetwork(last), packNetwork(other)];
+  if (layoutOf(own) !== layoutOf(given)) {
+    throw new ClmexError('invalid-argument', 'the two are of different networks', {
+      field: 'blend',
+      value: other.graph.name,
+      allowed: `${last.graph.name} with the same labels, heads and streams`,
+    });
+  }
+  const [a, b] = [own.weights, given.weights].map((bytes) => new Float32Array(bytes.buffer));
+  const mean = a!.map((value, i) => share * value + (1 - share) * b![i]!);
+  const network = unpackNetwork({ structure: own.structure, weights: new Uint8Array(mean.buffer) });
+  const { prototypes } = network.head;
+  unitInPlace(prototypes.data, prototypes.shape[1]!);
+  return network;
+}
+
+/** The structure but for the numbers in it: the geometry's share may differ. */
+const layoutOf = ({ structure }: Archive): string =>
+  structure.replace(/"(share|scale)": [^,\n]*/g, '');
