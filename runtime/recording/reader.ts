@@ -143,21 +143,28 @@ class Decoder {
     for (const channel of index?.channelsById.values() ?? []) this.push(channel);
   }
 
-  /** The chunks that hold nothing but other cameras' messages, in the file's order. */
+  /**
+   * The chunks that hold nothing but other cameras' messages, in the file's order; not those up to
+   * where the last channel that is read begins, since a channel is described in any chunk before that.
+   */
   chunksToSkip(index: McapIndexedReader | undefined): ByteRange[] {
+    const chunks = (index?.chunkIndexes ?? [])
+      .map(({ chunkStartOffset, chunkLength, messageIndexOffsets }) => ({
+        from: Number(chunkStartOffset),
+        to: Number(chunkStartOffset + chunkLength),
+        channels: [...messageIndexOffsets.keys()],
+      }))
+      .sort((a, b) => a.from - b.from);
     const ofAnother = (id: number): boolean => {
       const cameraId = this.#channels.get(id)?.metadata.get(CAMERA_KEY);
       return cameraId !== undefined && cameraId !== this.#options.cameraId;
     };
-    const others = (index?.chunkIndexes ?? []).filter(({ messageIndexOffsets }) =>
-      [...messageIndexOffsets.keys()].every(ofAnother),
-    );
-    return others
-      .map(({ chunkStartOffset, chunkLength }) => ({
-        from: Number(chunkStartOffset),
-        to: Number(chunkStartOffset + chunkLength),
-      }))
-      .sort((a, b) => a.from - b.from);
+    const read = chunks.filter(({ channels }) => !channels.every(ofAnother));
+    const toBegin = new Set(read.flatMap(({ channels }) => channels));
+    let begunAt = 0;
+    for (const { from, channels } of chunks)
+      if (channels.filter((id) => toBegin.delete(id)).length > 0) begunAt = from;
+    return chunks.filter(({ from, channels }) => from > begunAt && channels.every(ofAnother));
   }
 
   push(record: McapTypes.TypedMcapRecord): RecordingEntry | undefined {
