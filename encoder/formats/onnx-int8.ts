@@ -61,7 +61,9 @@ class Int8Writer {
     switch (layer.kind) {
       case 'conv2d':
       case 'depthwiseConv2d':
-        if (foldable(layer, this.#shapes.get(x)!)) this.#folded(layer);
+        if (this.#values.has(`${x}@squares`))
+          this.#overSquares(layer as Conv2d, this.#values.get(`${x}@squares`)!, ONE);
+        else if (foldable(layer, this.#shapes.get(x)!)) this.#folded(layer);
         else this.#convolution(layer);
         return;
       case 'dense':
@@ -122,36 +124,63 @@ class Int8Writer {
   /**
    * A strided convolution of one channel, as one of stride 1 over squares of pixels laid into
    * channels: the same sums. Integer convolutions gather their input by runs of channels, and runs
-   * of one cost more than the multiplying.
+   * of one cost more than the multiplying. Where a strided convolution alone reads the result, it is
+   * made in that one's squares.
    */
   #folded(layer: Conv2d): void {
-    const { name, strides, kernel } = layer;
+    const { name, strides } = layer;
     const [x = ''] = layer.inputs;
     const [, height, width] = this.#shapes.get(x)! as readonly [number, number, number];
-    const [outputs, [down, right]] = [kernel.shape[3]!, strides];
-    const [rows, columns] = [height / down, width / right];
-    const split = this.#dims(`${name}/split`, [-1, rows, down, columns, right]);
-    const merged = this.#dims(`${name}/merged`, [-1, rows, columns, down * right]);
+    const made = this.#squaresOfReader(name);
+    const [tall, broad] = [strides[0] * made[0], strides[1] * made[1]];
+    const [rows, columns] = [height / tall, width / broad];
+    const split = this.#dims(`${name}/split`, [-1, rows, tall, columns, broad]);
+    const merged = this.#dims(`${name}/merged`, [-1, rows, columns, tall * broad]);
     const parts = this.#node('Reshape', [this.#get(x, 'nhwc'), split], `${name}/parts`);
     const turned = this.#node('Transpose', [parts], `${name}/turned`, { perm: { ints: [0, 1, 3, 2, 4] } }); // prettier-ignore
     const squares = this.#node('Reshape', [turned, merged], `${name}/squares`);
     const stored = this.#store(x, squares, `${name}/squares/stored`);
     const input = this.#node('Transpose', [stored], `${name}/input`, { perm: { ints: TO_NCHW } });
-    const own = this.#quantized.weights.get(name)!;
-    const high = Math.ceil(kernel.shape[0]! / down);
-    const wide = Math.ceil(kernel.shape[1]! / right);
-    const folded = foldKernel(own.kernel, layer, high, wide);
+    this.#overSquares(layer, this.#store(x, input, `${name}/input/stored`), made);
+  }
+
+  /** @param input squares of this layer's stride times `made`. @param made side of the output's squares. */
+  #overSquares(layer: Conv2d, input: string, made: Sides): void {
+    const { name, strides, kernel } = layer;
+    const [height, width, channels, outputs] = kernel.shape as readonly [number, number, number, number]; // prettier-ignore
+    const high = Math.ceil((strides[0] * (made[0] - 1) + height) / (strides[0] * made[0]));
+    const wide = Math.ceil((strides[1] * (made[1] - 1) + width) / (strides[1] * made[1]));
+    const places = made[0] * made[1];
+    const { kernel: weights, scales, bias } = this.#quantized.weights.get(name)!;
+    const folded = foldKernel(weights, layer, made, [high, wide]);
+    const own = {
+      kernel: folded,
+      scales: Float32Array.from({ length: places * outputs }, (_, i) => scales[i % outputs]!),
+      bias: Int32Array.from({ length: places * outputs }, (_, i) => bias[i % outputs]!),
+    };
+    const pixels = places * strides[0] * strides[1];
     const inputs = [
-      this.#store(x, input, `${name}/input/stored`),
-      this.#weights(name, own, [outputs, down * right, high, wide], folded),
-      this.#bias(name, x, own),
+      input,
+      this.#weights(name, own, [places * outputs, pixels * channels, high, wide], folded),
+      this.#bias(name, layer.inputs[0]!, own),
     ];
     const attributes = {
       kernel_shape: { ints: [high, wide] },
       strides: { ints: [1, 1] },
       pads: { ints: [0, 0, high - 1, wide - 1] },
     };
-    this.#pair(name, this.#node('Conv', inputs, `${name}/float`, attributes), 'nchw');
+    const value = this.#node('Conv', inputs, `${name}/float`, attributes);
+    if (places === 1) this.#pair(name, value, 'nchw');
+    else this.#values.set(`${name}@squares`, this.#store(name, value, `${name}@squares`));
+  }
+
+  /** Sides of the squares that a tensor's only reader would like; 1 where it likes pixels. */
+  #squaresOfReader(name: string): Sides {
+    const { layers, outputs } = this.#quantized.graph;
+    const [reader, ...others] = layers.filter(({ inputs }) => inputs.includes(name));
+    const kept = outputs.some((output) => output.name === name);
+    if (reader === undefined || others.length > 0 || kept) return ONE;
+    return squared(reader, this.#shapes.get(name)!) ? reader.strides : ONE;
   }
 
   #dense(layer: Dense): void {
@@ -166,11 +195,9 @@ class Int8Writer {
     this.#pair(name, this.#node('Gemm', inputs, `${name}/float`, { transB: { int: 1 } }), 'nhwc');
   }
 
+  /** One operator where the float file has three: this file runs on the CPU, which knows it. */
   #normalize(name: string, input: string): void {
-    const least = this.#put(`${name}/least`, [], Float32Array.of(1e-12));
-    const length = this.#node('ReduceL2', [input], `${name}/length`, { axes: { ints: [-1] } });
-    const safe = this.#node('Max', [length, least], `${name}/safe`);
-    this.#node('Div', [input, safe], name);
+    this.#node('LpNormalization', [input], name, { axis: { int: -1 }, p: { int: 2 } });
   }
 
   /** Kernel, size, padding of a window. */
@@ -249,32 +276,49 @@ class Int8Writer {
   }
 }
 
-/** One channel, strides that divide the picture, padding only behind. */
-function foldable(layer: Conv2d | DepthwiseConv2d, shape: Shape): layer is Conv2d {
-  const [, height, width, channels] = shape as readonly [number, number, number, number];
-  const { kind, strides, padding, kernel } = layer;
-  const along = (length: number, i: 0 | 1): boolean =>
-    length % strides[i] === 0 &&
+/** Height and width of a square of pixels that lie in one another's channels. */
+type Sides = readonly [number, number];
+const ONE: Sides = [1, 1];
+
+/** One channel, and worth folding. */
+const foldable = (layer: Layer, shape: Shape): layer is Conv2d =>
+  shape[3] === 1 && squared(layer, shape);
+
+/** A convolution whose strides divide the picture, with padding only behind. */
+function squared(layer: Layer, shape: Shape): layer is Conv2d {
+  if (layer.kind !== 'conv2d' || layer.padding !== 'same') return false;
+  const { strides, kernel } = layer;
+  const along = (i: 0 | 1): boolean =>
+    shape[i + 1]! % strides[i] === 0 &&
     kernel.shape[i]! > strides[i] &&
-    samePads(length, kernel.shape[i]!, strides[i])[0] === 0;
-  return kind === 'conv2d' && channels === 1 && padding === 'same' && strides[0] * strides[1] > 1 && along(height, 0) && along(width, 1); // prettier-ignore
+    samePads(shape[i + 1]!, kernel.shape[i]!, strides[i])[0] === 0;
+  return strides[0] * strides[1] > 1 && along(0) && along(1);
 }
 
-/** [kernelHeight, kernelWidth, 1, out] → [out, squares' pixels, high, wide], zeros beyond the kernel. */
+/**
+ * [kernelHeight, kernelWidth, in, out] → [made squares × out, read squares × in, high, wide], zeros
+ * beyond the kernel; pixels of a square row by row, channels within a pixel.
+ */
 function foldKernel(
   data: Int8Array,
   { kernel, strides: [down, right] }: Conv2d,
-  high: number,
-  wide: number,
+  [rows, columns]: Sides,
+  [high, wide]: Sides,
 ): Int8Array {
-  const [height, width, , outputs] = kernel.shape as readonly [number, number, number, number];
-  const out = new Int8Array(outputs * down * right * high * wide);
+  const [, width, inputs, outputs] = kernel.shape as readonly [number, number, number, number];
+  const [tall, broad] = [down * rows, right * columns];
+  const read = tall * broad * inputs;
+  const out = new Int8Array(rows * columns * outputs * read * high * wide);
   data.forEach((weight, i) => {
-    const [output, place] = [i % outputs, Math.floor(i / outputs)];
-    const [y, x] = [Math.floor(place / width) % height, place % width];
-    const pixel = (y % down) * right + (x % right);
-    const square = Math.floor(y / down) * wide + Math.floor(x / right);
-    out[(output * down * right + pixel) * high * wide + square] = weight;
+    const [output, input] = [i % outputs, Math.floor(i / outputs) % inputs];
+    const place = Math.floor(i / (outputs * inputs));
+    for (let made = 0; made < rows * columns; made++) {
+      const y = Math.floor(made / columns) * down + Math.floor(place / width);
+      const x = (made % columns) * right + (place % width);
+      const channel = ((y % tall) * broad + (x % broad)) * inputs + input;
+      const square = Math.floor(y / tall) * wide + Math.floor(x / broad);
+      out[((made * outputs + output) * read + channel) * high * wide + square] = weight;
+    }
   });
   return out;
 }
