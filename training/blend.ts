@@ -9,7 +9,7 @@ import { unitInPlace } from './learner.js';
  * @throws ClmexError `invalid-argument` where they are built differently.
  */
 export function blend(last: Network, other: Network, share: number): Network {
-  const [own, given] = [packNetwork(last), packNetwork(other)];
+  const [own, given] = [archived(last), archived(other)];
   if (layoutOf(own) !== layoutOf(given)) {
     throw new ClmexError('invalid-argument', 'the two are of different networks', {
       field: 'blend',
@@ -24,6 +24,9 @@ export function blend(last: Network, other: Network, share: number): Network {
   unitInPlace(prototypes.data, prototypes.shape[1]!);
   return network;
 }
+
+/** As a package gives it back: its names in one order, whoever built the network. */
+const archived = (network: Network): Archive => packNetwork(unpackNetwork(packNetwork(network)));
 
 /** The structure but for the numbers in it: the geometry's share may differ. */
 const layoutOf = ({ structure }: Archive): string =>

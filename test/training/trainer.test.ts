@@ -5,6 +5,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { selectBackend } from '../../encoder/backend/backend.js';
 import { loadModel } from '../../encoder/index.js';
+import { packNetwork, unpackNetwork } from '../../encoder/archive.js';
 import type { Conv2d, Layer } from '../../encoder/graph.js';
 import { blend } from '../../training/blend.js';
 import { loadCheckpoint } from '../../training/checkpoint.js';
@@ -133,7 +134,7 @@ describe('training', () => {
     const [first, ...rest] = run.graph.layers as [Conv2d, ...Layer[]];
     const tripled = { ...first, kernel: { ...first.kernel, data: first.kernel.data.map((x) => 3 * x) } };
     const other = { ...run, graph: { ...run.graph, layers: [tripled, ...rest] } };
-    const mixed = blend(run, other, 0.75);
+    const mixed = blend(run, unpackNetwork(packNetwork(other)), 0.75);
     const kernel = (mixed.graph.layers[0] as Conv2d).kernel.data;
     for (const [i, value] of kernel.entries()) expect(value).toBeCloseTo(1.5 * first.kernel.data[i]!, 5);
     for (const [i, layer] of rest.entries()) if ('kernel' in layer) expect((mixed.graph.layers[i + 1] as Conv2d).kernel.data).toEqual(layer.kernel.data);
