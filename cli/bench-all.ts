@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { environment, SAMPLE_CONFIG } from './bench-environment.js';
-import { writeReport } from './bench-html.js';
+import { requireReportPlace, writeReport } from './bench-html.js';
 import { integer, printResult, progress } from './output.js';
 
 interface Options {
@@ -64,6 +64,7 @@ export function register(bench: Command): void {
 }
 
 async function run({ config, seconds, task, report: page, json }: Options): Promise<void> {
+  await requireReportPlace(page);
   const rig = ['--config', config];
   const plan: Readonly<Record<string, readonly string[]>> = {
     encoder: rig,

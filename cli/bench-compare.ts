@@ -18,8 +18,14 @@ export interface Difference {
 
 /** Two runs of one program on one quiet machine differ by this much in their timings. */
 const LEAST_NOISE = 0.05;
+/** What a share of views or a cosine may differ by: half a point. */
+const LEAST_SHARE = 0.005;
+const SHARES = /(cosine|agreement|accuracy|fraction|ece|explained|linearity)$/i;
+const LATENCIES = /(^|\.)(captureToScoreMs|stagesMs)\./;
 /** Describe the run or its course instead of measuring something. */
-const NOT_MEASURED = /(^|\.)(samples|measuredAt|cores|memoryGiB|threads|batch|crops|cameras|people|seconds)(\.|$)/; // prettier-ignore
+const NOT_MEASURED = /(^|\.)(samples|measuredAt|cores|memoryGiB|threads|batch|crops|cameras|people|seconds|rounds|sets|warmUpSeconds)(\.|$)/; // prettier-ignore
+/** Course of a run, not a setting of it. */
+const COURSE = /(^|\.)(samples|measuredAt|seconds)(\.|$)/;
 
 /** `clmex bench compare`: which numbers of two reports differ by more than their noise. */
 export function register(bench: Command): void {
@@ -30,8 +36,17 @@ export function register(bench: Command): void {
     .argument('<after>', 'report')
     .option('--json', 'print one JSON document', false)
     .action(async (before: string, after: string, { json }: { json: boolean }) => {
-      const differences = compareReports(await readReport(before), await readReport(after));
-      printResult(json, { before, after, differences }, () => differences.map(line).join('\n'));
+      const [a, b] = [await readReport(before), await readReport(after)];
+      const differences = compareReports(a, b);
+      const { settings, onlyInOne } = unlike(a, b);
+      printResult(json, { before, after, settings, onlyInOne, differences }, () =>
+        [
+          ...settings.map(({ name, before, after }) => `! ${name}: ${before} → ${after}`),
+          ...onlyInOne.map((name) => `! ${name} stands in one report only`),
+          ...differences.map(line),
+          '▲ more, ▼ less, by more than the noise; ! what makes the reports unlike',
+        ].join('\n'),
+      );
     });
 }
 
@@ -48,18 +63,49 @@ async function readReport(path: string): Promise<unknown> {
   }
 }
 
+/** What was set otherwise, and numbers that one report lacks. */
+export function unlike(before: unknown, after: unknown) {
+  const [a, b] = [settingsOf(before), settingsOf(after)];
+  const settings = [...new Set([...a.keys(), ...b.keys()])]
+    .map((name) => ({ name, before: a.get(name) ?? 'none', after: b.get(name) ?? 'none' }))
+    .filter((one) => one.before !== one.after);
+  const [c, d] = [numbersOf(before), numbersOf(after)];
+  const onlyInOne = [...new Set([...c.keys(), ...d.keys()])].filter((name) => c.has(name) !== d.has(name));
+  return { settings, onlyInOne };
+} // prettier-ignore
+
+/** Texts, and the numbers that describe a run. */
+function settingsOf(value: unknown, path = ''): Map<string, string> {
+  if (COURSE.test(path)) return new Map();
+  if (typeof value === 'string') return new Map([[path, value]]);
+  if (typeof value === 'number')
+    return new Map(NOT_MEASURED.test(path) ? [[path, String(value)]] : []);
+  if (typeof value !== 'object' || value === null) return new Map();
+  return new Map(
+    Object.entries(value).flatMap(([name, item]) => [
+      ...settingsOf(item, path === '' ? name : `${path}.${name}`),
+    ]),
+  );
+}
+
 /**
  * Numbers that stand in both reports. Where a report holds a course over time (`samples`), the
- * spread of its seconds says how noisy its latencies are; else 5 % is taken.
+ * spread of its seconds says how noisy its latencies are; else 5 % is taken of each report. Shares and
+ * cosines may differ by half a point, however noisy the machine.
  * @throws ClmexError `invalid-argument` where the reports have no number in common.
  */
 export function compareReports(before: unknown, after: unknown): Difference[] {
   const [a, b] = [numbersOf(before), numbersOf(after)];
-  const noise = Math.hypot(noiseOf(before), noiseOf(after));
+  const ofLatencies = Math.hypot(noiseOf(before), noiseOf(after));
   const differences = [...a].flatMap(([name, value]): Difference[] => {
     const other = b.get(name);
     if (other === undefined) return [];
     const ratio = value === other ? 1 : other / value;
+    const noise = SHARES.test(name)
+      ? LEAST_SHARE / Math.max(Math.abs(value), LEAST_SHARE)
+      : LATENCIES.test(name)
+        ? ofLatencies
+        : Math.SQRT2 * LEAST_NOISE;
     const changed = value !== other && !(Math.abs(ratio - 1) <= noise);
     return [{ name, before: value, after: other, ratio: rounded(ratio), noise: rounded(noise), changed }]; // prettier-ignore
   });
@@ -96,5 +142,5 @@ function noiseOf(report: unknown): number {
 
 function line({ name, before, after, ratio, noise, changed }: Difference): string {
   const mark = changed ? (ratio > 1 ? '▲' : '▼') : ' ';
-  return `${mark} ${name.padEnd(36)} ${String(before).padStart(10)} → ${String(after).padStart(10)}  × ${ratio.toFixed(3)} (noise ± ${(noise * 100).toFixed(0)} %)`;
+  return `${mark} ${name.padEnd(36)} ${String(before).padStart(10)} → ${String(after).padStart(10)}  × ${ratio.toFixed(3)} (noise ± ${(noise * 100).toFixed(noise < 0.02 ? 1 : 0)} %)`;
 }

@@ -59,7 +59,10 @@ async function run(options: Options): Promise<void> {
     const own = await speedOf(model.graph, { float, int8 }, peak, input, options.rounds);
     const base = await speedOfBase(engine, peak, input, options.rounds);
     const report = {
+      kind: 'encoder',
       ...environment(),
+      config: options.config,
+      rounds: options.rounds,
       engine: engine.name,
       model: model.manifest.name,
       threads: options.threads,

@@ -1,8 +1,23 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, rename, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { ClmexError } from '../core/errors.js';
 import { figuresOf } from './bench-figures.js';
 import { escape } from './bench-plots.js';
 
 type Report = Readonly<Record<string, unknown>>;
+
+/** Before minutes of measuring. @throws ClmexError `invalid-argument` where no file can be written there. */
+export async function requireReportPlace(path: string | undefined): Promise<void> {
+  if (path === undefined) return;
+  await access(dirname(resolve(path)), constants.W_OK).catch((cause: unknown) => {
+    throw new ClmexError('invalid-argument', 'is in no folder that can be written', {
+      field: '--report',
+      value: path,
+      cause,
+    });
+  });
+}
 
 /** Writes a report as one HTML page that loads nothing; aside first, then renamed. */
 export async function writeReport(path: string, report: object): Promise<void> {

@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Command } from 'commander';
+import { ClmexError } from '../core/errors.js';
 import { systemClock } from '../runtime/clock.js';
-import { readConfig, Runtime, type Config } from '../runtime/index.js';
+import { DEFAULT_MODEL, readConfig, Runtime, type Config } from '../runtime/index.js';
 import { environment, SAMPLE_CONFIG, type Spread } from './bench-environment.js';
-import { writeReport } from './bench-html.js';
+import { requireReportPlace, writeReport } from './bench-html.js';
 import { Meter, type Measured } from './bench-meter.js';
 import { integer, printResult, progress } from './output.js';
 
@@ -31,7 +32,16 @@ export function register(bench: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
-  const config = prepared(await readConfig(options.config), options.cameras);
+  await requireReportPlace(options.report);
+  const rig = await readConfig(options.config);
+  if (options.cameras !== undefined && options.cameras > rig.cameras.length) {
+    throw new ClmexError('invalid-argument', 'are more than the rig has', {
+      field: '--cameras',
+      value: options.cameras,
+      allowed: `1 to ${rig.cameras.length}`,
+    });
+  }
+  const config = prepared(rig, options.cameras);
   const started = performance.now();
   progress('starting …');
   const runtime = await Runtime.start(config);
@@ -45,7 +55,10 @@ async function run(options: Options): Promise<void> {
   const report = {
     kind: 'latency',
     ...environment(),
+    config: options.config,
+    model: config.model ?? DEFAULT_MODEL,
     engine: config.engine,
+    warmUpSeconds: options.warmUp,
     cameras: config.cameras.length,
     coldStartMs,
     ...measured,

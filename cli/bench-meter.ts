@@ -32,12 +32,16 @@ export interface Measured {
   readonly memoryMiBPerCamera: number;
   /** Memory at the end over memory at a tenth of the run. */
   readonly memoryGrowth: number;
-  /** How much the median of capture to score rises in a minute, by a line through the seconds'. */
-  readonly driftMsPerMinute: number;
+  /**
+   * How much the median of capture to score rises in a minute, by a line through the seconds'; null of a
+   * run shorter than that, whose line says nothing.
+   */
+  readonly driftMsPerMinute: number | null;
   readonly samples: readonly Sample[];
 }
 
 const MEBIBYTE = 2 ** 20;
+const LEAST_DRIFT_SECONDS = 60;
 
 /** Counts what a runtime does between its construction and `finish`. */
 export class Meter {
@@ -118,7 +122,7 @@ export class Meter {
       cpuCoresPerCamera: rounded((spent.user + spent.system) / 1e6 / seconds / cameras),
       memoryMiBPerCamera: rounded(last / cameras),
       memoryGrowth: settled === 0 ? 1 : rounded(last / settled),
-      driftMsPerMinute: rounded(60 * this.#slope()),
+      driftMsPerMinute: seconds < LEAST_DRIFT_SECONDS ? null : rounded(60 * this.#slope()),
       samples: this.#samples,
     };
   }

@@ -2,7 +2,7 @@ import { cpus } from 'node:os';
 import type { Command } from 'commander';
 import { readConfig, score, type Config } from '../runtime/index.js';
 import { environment, rounded, SAMPLE_CONFIG } from './bench-environment.js';
-import { writeReport } from './bench-html.js';
+import { requireReportPlace, writeReport } from './bench-html.js';
 import { integer, printResult, progress } from './output.js';
 
 interface Options {
@@ -42,6 +42,7 @@ export function register(bench: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
+  await requireReportPlace(options.report);
   const config = await readConfig(options.config);
   const all = config.cameras.length;
   const plan = [

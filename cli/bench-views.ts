@@ -10,7 +10,7 @@ import { measureCapture, type CaptureRow } from './bench-capture.js';
 import { lineThrough } from './bench-line.js';
 import { BenchPeer } from './bench-peer.js';
 import { environment, rounded, SAMPLE_CONFIG, spreadOf } from './bench-environment.js';
-import { writeReport } from './bench-html.js';
+import { requireReportPlace, writeReport } from './bench-html.js';
 import { integer, printResult, progress } from './output.js';
 
 interface Options {
@@ -49,6 +49,7 @@ export function register(bench: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
+  await requireReportPlace(options.report);
   const config = await readConfig(options.config);
   progress('reading pictures …');
   const sets = await picturesOf(config, options.sets);

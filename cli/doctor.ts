@@ -61,7 +61,7 @@ async function configured(path: string): Promise<Check[]> {
   let config: Config | undefined;
   const read = await attempt('config', async () => {
     config = await readConfig(path);
-    return `${config.cameras.length} cameras`;
+    return `${config.cameras.length} camera${config.cameras.length === 1 ? '' : 's'}`;
   });
   if (config === undefined) return [read];
   const { cameras } = config;

@@ -2,23 +2,20 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
-import { EXPRESSION_LABELS } from '../core/types.js';
-import {
-  exportModel,
-  loadCheckpoint,
-  networkOf,
-  openRendered,
-  renderedGroups,
-  selectBackend,
-} from '../training/index.js';
+import { exportModel, loadCheckpoint, networkOf, selectBackend } from '../training/index.js';
 import type { Network } from '../encoder/index.js';
 import { printResult, progress } from './output.js';
+import { angles } from './synth-options.js';
+import { openHeldOut } from './train-data.js';
 import { openWeights } from './weights.js';
 
 interface Options {
   readonly run: string;
   readonly data: string;
   readonly out: string;
+  readonly root: string;
+  readonly turn?: number[];
+  readonly cache?: string;
   readonly name: string;
   readonly provenance?: string;
   readonly blend?: string;
@@ -34,9 +31,12 @@ export function register(program: Command): void {
     .requiredOption('--run <dir>', 'holds the checkpoint of clmex train finetune')
     .requiredOption(
       '--data <dir>',
-      'rendered set: its validation people calibrate, its test people measure',
+      'what the run learned from: a rendered set’s validation people calibrate, its test people measure; of any other source those whom training left out do both, by halves',
     )
     .requiredOption('--out <dir>', 'the package; an older one there is replaced')
+    .option('--root <dir>', 'where the paths of a manifest start', '.')
+    .option('--turn <degrees>', 'as in training', angles)
+    .option('--cache <dir>', 'keeps the faces found in pictures')
     .option('--name <name>', 'what the manifest calls it', 'clmex-small')
     .option('--provenance <file>', 'JSON that the manifest repeats under `training`')
     .option(
@@ -71,26 +71,28 @@ async function run(options: Options): Promise<void> {
     });
   }
   await selectBackend('wasm');
-  const rendered = await openRendered(options.data);
+  const { set, validation, test, trained } = await openHeldOut(options, checkpoint.recipe);
   const table = await exportModel({
     checkpoint,
-    set: renderedGroups(rendered, EXPRESSION_LABELS),
-    validation: rendered.indices('validation'),
-    test: rendered.indices('test'),
+    set,
+    validation,
+    test,
     name: options.name,
     directory: options.out,
     blend: other && { other, share: options.share },
     provenance: {
-      data: 'rendered',
-      groups: rendered.indices('train').length,
-      people: rendered.people('train').length,
+      ...trained,
       ...(options.blend === undefined ? {} : { shareOfLastRun: options.share }),
       ...(await readProvenance(options.provenance)),
     },
-    tableCommand: 'clmex evaluate --model MODEL --data RENDERED --split test --json',
+    tableCommand:
+      trained.data === 'rendered'
+        ? 'clmex evaluate --model MODEL --data RENDERED --split test --json'
+        : 'clmex export, over half of the people whom training left out',
   });
   // Weights that are new make older int8 forms wrong: the package has none until it is quantised.
-  const next = `clmex quantise --model ${options.out} --data ${options.data}`;
+  const faces = trained.data === 'rendered' ? `--data ${options.data}` : '--config RIG';
+  const next = `clmex quantise --model ${options.out} ${faces}`;
   progress(`without int8 forms; ${next} adds them`);
   printResult(options.json, { out: options.out, table, int8: { forms: [], next } }, () => {
     const fused = Object.entries(table.byViews).map(

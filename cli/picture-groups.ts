@@ -8,7 +8,7 @@ import {
   type LabelledGroup, type NeutralFace, type RenderedSet,
 } from '../training/index.js'; // prettier-ignore
 import { progress } from './output.js';
-import { readGroups, type PictureSource, type ReadGroup } from './read-groups.js';
+import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 
 export interface PictureGroupsOptions {
   readonly source: PictureSource;
@@ -41,8 +41,9 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Pict
       triangles: stage.canonical.triangles,
     };
     const read = await readGroups(source, { labels, finder, cache, turnsDeg });
-    for (const { path, reason } of read.skipped) progress(`left out ${path}: ${reason}`);
+    for (const line of linesOf(read.skipped)) progress(line);
     const groups = read.groups.flatMap((group) => labelled(group, weight));
+    progress(summaryOf(read.groups, groups));
     if (groups.length > 0) return { groups, neutral: neutralFaces(read.groups, labels) };
     throw new ClmexError('invalid-argument', 'no picture shows a face under a label that is learned', {
       field: source.data === undefined ? '--pictures' : '--data',
@@ -52,6 +53,23 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Pict
   } finally {
     await stage.close();
   }
+}
+
+function summaryOf(read: readonly ReadGroup[], groups: readonly LabelledGroup[]): string {
+  const count = (all: readonly { readonly views: readonly unknown[] }[]): number =>
+    all.reduce((sum, { views }) => sum + views.length, 0);
+  const people = new Set(groups.map(({ personId }) => personId)).size;
+  return `${count(groups)} of ${count(read)} pictures show a face, of ${people} people`;
+}
+
+/** One line a picture, or one for all that share a reason. */
+function linesOf(skipped: readonly Skipped[]): string[] {
+  const reasons = new Set(skipped.map(({ reason }) => reason));
+  return [...reasons].map((reason) => {
+    const [first, ...more] = skipped.filter((one) => one.reason === reason);
+    const others = more.length === 0 ? '' : ` and ${more.length} more`;
+    return `left out ${first!.path}${others}: ${reason}`;
+  });
 }
 
 /** Further expressions of neutral faces, moved as on rendered ones; see warpExpression. */

@@ -8,7 +8,6 @@ import { quantizeBest } from '../encoder/quantise/choose.js';
 import { reportLayers, type LayerReport } from '../encoder/quantise/report.js';
 import { Random } from '../encoder/random.js';
 import { createEngine, type Engine } from '../runtime/engine/engine.js';
-import { DEFAULT_MODEL } from '../runtime/index.js';
 import {
   evaluate, fitTemperatures, openRendered, renderedGroups, type Evaluation, type LabelledGroup,
 } from '../training/index.js'; // prettier-ignore
@@ -37,7 +36,7 @@ export function register(program: Command): void {
   program
     .command('quantise')
     .description('Add the encoder in int8 (ONNX and TFLite) to a model package.')
-    .option('--model <dir>', 'model package that gets the files', DEFAULT_MODEL)
+    .requiredOption('--model <dir>', 'model package that gets the files, in place of older ones')
     .option('--data <dir>', 'rendered set: validation people calibrate, test people measure')
     .option('--config <file>', 'without --data: the rig whose faces calibrate', SAMPLE_CONFIG)
     .option('--crops <n>', 'faces to calibrate on', integer('--crops', 32, 100_000), 256)

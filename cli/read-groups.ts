@@ -63,7 +63,7 @@ export async function readGroups(
   const skipped: Skipped[] = [...list.skipped];
   const known = list.pictures.filter(({ path, label }) => {
     if (options.labels.includes(label)) return true;
-    skipped.push({ path, reason: `label '${label}' is unknown to the model` });
+    skipped.push({ path, reason: `label '${label}' is none of ${options.labels.join(', ')}` });
     return false;
   });
   const groups = grouped(known);

@@ -8,13 +8,16 @@ import { ClmexError } from '../core/errors.js';
 import { otherExpressions, pictureGroups } from './picture-groups.js';
 import type { PictureSource } from './read-groups.js';
 
-export interface TrainDataOptions {
+export interface DataOptions {
   readonly data: string;
-  readonly pictures?: string | undefined;
   readonly root: string;
-  readonly lift: number;
   readonly turn?: readonly number[] | undefined;
   readonly cache?: string | undefined;
+}
+
+export interface TrainDataOptions extends DataOptions {
+  readonly pictures?: string | undefined;
+  readonly lift: number;
 }
 
 interface Opened {
@@ -46,7 +49,7 @@ export async function openTrainingData(
   };
 }
 
-async function openData(options: TrainDataOptions, recipe: Recipe): Promise<Opened> {
+async function openData(options: DataOptions, recipe: Recipe): Promise<Opened> {
   const { data, root, cache, turn = [] } = options;
   if (await isRendered(data)) {
     const rendered = await openRendered(data);
@@ -58,6 +61,33 @@ async function openData(options: TrainDataOptions, recipe: Recipe): Promise<Open
   const labels = EXPRESSION_LABELS;
   const { groups } = await pictureGroups({ source, cache, labels, weight: 1, turnsDeg: turn });
   return { set: listedGroups(labels, groups), ...splitPeople(groups, recipe.seed) };
+}
+
+/** People whom a run with this seed never saw: some calibrate, the others measure. */
+export interface HeldOut {
+  readonly set: GroupSet;
+  readonly validation: readonly number[];
+  readonly test: readonly number[];
+  readonly trained: { readonly data: string; readonly groups: number; readonly people: number };
+}
+
+/** Of a real source those who were watched in training, halved; one person has to do for both. */
+export async function openHeldOut(options: DataOptions, recipe: Recipe): Promise<HeldOut> {
+  const { set, train, validation: held, rendered } = await openData(options, recipe);
+  const personOf = (index: number): string => set.info(index).personId;
+  const people = [...new Set(held.map(personOf))];
+  const measured = new Set(people.slice(Math.floor(people.length / 2)));
+  const calibrating = people.length === 1 ? held : held.filter((i) => !measured.has(personOf(i)));
+  return {
+    set,
+    validation: rendered ? held : calibrating,
+    test: rendered?.indices('test') ?? held.filter((i) => measured.has(personOf(i))),
+    trained: {
+      data: rendered ? 'rendered' : 'pictures',
+      groups: train.length,
+      people: new Set(train.map(personOf)).size,
+    },
+  };
 }
 
 /** A fifth of the people, at least one, are watched; the others teach. */

@@ -1,4 +1,6 @@
-import { readFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { BACKENDS } from '../encoder/backend/backend.js';
@@ -17,6 +19,7 @@ interface Options {
   readonly recipe?: string;
   readonly from?: string;
   readonly resume: boolean;
+  readonly overwrite: boolean;
   readonly steps?: number;
   readonly seed?: number;
   readonly backend?: string;
@@ -51,6 +54,7 @@ export function register(program: Command): void {
         'start from this run, or from a model package such as models/clmex-small',
       )
       .option('--resume', 'go on with the run in --out', false)
+      .option('--overwrite', 'start anew where --out holds a run', false)
       .option('--steps <n>', 'instead of the recipe’s', wholeNumber(1))
       .option('--seed <n>', 'instead of the recipe’s', wholeNumber(0))
       .option('--backend <name>', `${BACKENDS.join(', ')}, instead of the recipe’s`)
@@ -82,8 +86,11 @@ export function register(program: Command): void {
 }
 
 async function run(stage: Recipe['stage'], options: Options): Promise<void> {
+  const given = await readRecipe(options.recipe);
+  requireStage(given['stage'], stage);
+  await requirePlace(options);
   const recipe = parseRecipe({
-    ...(await readRecipe(options.recipe)),
+    ...given,
     stage,
     ...(options.steps !== undefined && { steps: options.steps }),
     ...(options.seed !== undefined && { seed: options.seed }),
@@ -121,9 +128,42 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
       result,
       () => `${stage}: ${step} of ${recipe.steps} steps, checkpoint in ${options.out}`,
     );
+    if (stop.signal.aborted) {
+      progress('stopped; --resume goes on');
+      process.exitCode = INTERRUPTED;
+    }
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
+}
+
+/** What shells say of a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+function requireStage(given: unknown, stage: Recipe['stage']): void {
+  if (given === undefined || given === stage) return;
+  throw new ClmexError('invalid-config', 'is of another stage', {
+    field: '--recipe: stage',
+    value: given,
+    allowed: `${stage}, or none: the command says it`,
+  });
+}
+
+/** Before hours of work: a folder that can be written, and no run in it that would be lost. */
+async function requirePlace({ out, resume, overwrite }: Options): Promise<void> {
+  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
+    throw new ClmexError('invalid-argument', 'cannot be made a folder', {
+      field: '--out',
+      value: out,
+      cause,
+    });
+  });
+  if (resume || overwrite || !existsSync(join(out, 'checkpoint.bin'))) return;
+  throw new ClmexError('invalid-argument', 'holds a run already', {
+    field: '--out',
+    value: out,
+    allowed: 'another folder, --resume to go on with it, or --overwrite',
+  });
 }
 
 async function readRecipe(file: string | undefined): Promise<Record<string, unknown>> {

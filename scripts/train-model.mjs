@@ -1,6 +1,7 @@
 // npm run model -- DATA OUT: everything from rendered people to a model package, each step resumable.
 // DATA holds ict-facekit, london and makehuman-hair; OUT gets rendered/, runs/ and model/.
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 const [data, out] = process.argv.slice(2);
@@ -26,10 +27,13 @@ const steps = [
   ['train', 'pretrain', '--data', rendered, '--out', pre, ...recipe('pretrain')],
   ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...recipe('finetune')],
   ['train', 'finetune', '--data', rendered, '--out', settled, '--from', fine, ...pictures, '--lift', '4', ...recipe('settle')],
-  ['export', '--run', settled, '--blend', fine, '--data', rendered, '--out', model],
+  ['export', '--run', settled, '--blend', fine, '--share', '0.75', '--data', rendered, '--out', model],
   ['quantise', '--model', model, '--data', rendered],
 ]; // prettier-ignore
-for (const step of steps) {
+for (const given of steps) {
+  const out = given[given.indexOf('--out') + 1];
+  const resumes = given[0] === 'train' && existsSync(join(out, 'checkpoint.bin'));
+  const step = resumes ? [...given, '--resume'] : given;
   console.error(`clmex ${step.join(' ')}`);
   const { status } = spawnSync(process.execPath, ['dist/cli.js', ...step], { stdio: 'inherit' });
   if (status !== 0) process.exit(status ?? 1);

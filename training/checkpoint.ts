@@ -10,6 +10,8 @@ export interface Checkpoint {
   readonly labels: readonly string[];
   readonly shapes: number;
   readonly architecture: string;
+  /** Of people and labels the run learns from; absent in older files. */
+  readonly data?: string | undefined;
   /** Steps taken. */
   readonly step: number;
   /** By name: parameters, statistics, their running means, the optimiser's memory. */
@@ -22,6 +24,7 @@ const headerSchema = z.object({
   labels: z.array(z.string()),
   shapes: z.number(),
   architecture: z.string(),
+  data: z.string().optional(),
   step: z.number().int(),
   arrays: z.array(z.object({ name: z.string(), length: z.number().int().nonnegative() })),
 });

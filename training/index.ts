@@ -32,7 +32,7 @@ export { mapEmbeddings } from './embedding-map.js';
 export { exportModel, networkOf } from './export.js';
 export { probeGroups } from './probe-groups.js';
 export type { FoldProtocol } from './probe.js';
-export { parseRecipe, type Recipe } from './recipe.js';
+export { parseRecipe, recipeJsonSchema, type Recipe } from './recipe.js';
 export { shareOfLabels } from './sampler.js';
 export { statisticsOf, trainingStatistics, withStatistics } from './statistics.js';
 export { turnFace } from './turn.js';

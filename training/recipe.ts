@@ -95,16 +95,33 @@ export const recipeSchema = z.strictObject({
 export type Recipe = z.infer<typeof recipeSchema>;
 export type AugmentationRecipe = Recipe['augmentation'];
 
-/** @throws ClmexError `invalid-config` naming the field. */
+/** JSON Schema of recipes. */
+export function recipeJsonSchema(): unknown {
+  return z.toJSONSchema(recipeSchema, { io: 'input' });
+}
+
+/** @throws ClmexError `invalid-config` naming the field, its value and what is allowed. */
 export function parseRecipe(value: unknown): Recipe {
   const parsed = recipeSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  throw new ClmexError('invalid-config', message, {
-    field: path.join('.') || 'recipe',
-    value: path.reduce<unknown>(
-      (at, key) => (at as Record<PropertyKey, unknown> | undefined)?.[key],
-      value,
-    ),
+  const [issue] = parsed.error.issues as [z.core.$ZodIssue];
+  if (issue.code === 'unrecognized_keys') {
+    const known = Object.keys(at(recipeSchema.parse({ stage: 'finetune' }), issue.path) as object);
+    throw new ClmexError('invalid-config', 'is no field of a recipe', {
+      field: [...issue.path, issue.keys[0]].join('.'),
+      value: (at(value, issue.path) as Record<string, unknown>)[issue.keys[0]!],
+      allowed: known.join(', '),
+    });
+  }
+  throw new ClmexError('invalid-config', issue.message, {
+    field: issue.path.join('.') || 'recipe',
+    value: at(value, issue.path),
+    ...(issue.code === 'invalid_value' && { allowed: issue.values.join(', ') }),
   });
 }
+
+const at = (value: unknown, path: readonly PropertyKey[]): unknown =>
+  path.reduce<unknown>(
+    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
+    value,
+  );

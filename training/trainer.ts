@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClmexError } from '../core/errors.js';
@@ -174,6 +175,7 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
     const saved = await loadCheckpoint(join(directory, CHECKPOINT));
     requireSameArchitecture(saved, learner, recipe);
     requireSameRecipe(saved.recipe, recipe);
+    requireSameData(saved.data, data);
     await truncateLog(directory, saved.step);
     const { parameters, statistics, meanParameters, meanStatistics, frame, ...memory } =
       saved.arrays;
@@ -243,6 +245,25 @@ function requireSameRecipe(saved: Recipe, given: Recipe): void {
   );
 }
 
+function requireSameData(saved: string | undefined, data: TrainingData): void {
+  if (saved === undefined || saved === fingerprintOf(data)) return;
+  throw new ClmexError('invalid-argument', 'differs from what the checkpoint has learned from', {
+    field: 'data',
+    value: `${data.train.length} groups`,
+    allowed: 'the same people and labels, in the same order; a new run may start --from this one',
+  });
+}
+
+/** Who shows what, in the order in which steps draw from them. */
+function fingerprintOf({ set, train, pictures = [] }: TrainingData): string {
+  const hash = createHash('sha256');
+  for (const index of [...train, ...pictures]) {
+    const { personId, label } = set.info(index);
+    hash.update(`${personId} ${label} `);
+  }
+  return hash.digest('hex');
+}
+
 /** Lines past the checkpoint would be written twice. */
 async function truncateLog(directory: string, step: number): Promise<void> {
   const path = join(directory, LOG);
@@ -279,6 +300,7 @@ async function saveRun(
     labels: data.set.labels,
     shapes: shapesOf(learner),
     architecture: learner.architecture,
+    data: fingerprintOf(data),
     step,
     arrays: { ...arrays, ...memory, ...(frame && { frame: packFrame(frame) }) },
   };

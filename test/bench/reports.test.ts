@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { compareReports } from '../../cli/bench-compare.js';
+import { compareReports, unlike } from '../../cli/bench-compare.js';
 import { pageOf } from '../../cli/bench-html.js';
 import { Meter } from '../../cli/bench-meter.js';
 import { operationsOf, peakGraph } from '../../cli/bench-operations.js';
@@ -34,6 +34,26 @@ describe('comparing two reports', () => {
     expect(compareReports(before, after).map(({ name }) => name)).toStrictEqual([
       'stagesMs.faces.p50',
     ]);
+  });
+
+  it('calls half a point of a share a change, however noisy the seconds are', () => {
+    const restless = course([20, 60, 10, 45, 15, 80]);
+    const [cosine] = compareReports({ embeddingCosine: 0.9997, ...restless }, { embeddingCosine: 0.94, ...restless });
+    expect(cosine).toMatchObject({ name: 'embeddingCosine', changed: true });
+    expect(compareReports({ accuracy: 0.7 }, { accuracy: 0.704 })[0]).toMatchObject({ changed: false });
+    expect(compareReports({ droppedFraction: 0 }, { droppedFraction: 0.02 })[0]).toMatchObject({ changed: true });
+  }); // prettier-ignore
+
+  it('says what makes two reports unlike', () => {
+    const before = { engine: 'a', threads: 1, int8Ms: 2, fp32Ms: 4, samples: [{ second: 1 }] };
+    const after = { engine: 'b', threads: 2, int8Ms: 2, fp32Ms: null, samples: [] };
+    expect(unlike(before, after)).toStrictEqual({
+      settings: [
+        { name: 'engine', before: 'a', after: 'b' },
+        { name: 'threads', before: '1', after: '2' },
+      ],
+      onlyInOne: ['fp32Ms'],
+    });
   });
 
   it('refuses reports that have no number in common', () => {
@@ -86,6 +106,8 @@ describe('the meter of a live run', () => {
     expect(measured.stagesMs['faces']!.p50).toBe(12);
     expect(measured.drops).toStrictEqual({ late: 2 });
     expect(measured.droppedFraction).toBe(0.01);
+    // A line through one second says nothing of minutes.
+    expect(measured.driftMsPerMinute).toBeNull();
     expect(measured.framesPerSecond / measured.frameSetsPerSecond).toBeCloseTo(2, 1);
   });
 });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EXPRESSION_LABELS } from '../../core/types.js';
+import { loadModel } from '../../encoder/index.js';
 import { loadCheckpoint } from '../../training/checkpoint.js';
 import { writeShard, type Split } from '../../training/dataset/shard.js';
 import type { Evaluation } from '../../training/evaluate.js';
@@ -154,6 +155,18 @@ describe('training from the command line', () => {
     },
   );
 
+  it('takes the shipped weights on to people of one’s own, and makes a package of them', async () => {
+    const [sample, shipped] = ['samples/recordings/two-people.mcap', 'models/clmex-small'];
+    await writeFile(at('own.json'), JSON.stringify({ batch: { people: 1, captures: 2, views: 2 }, warmupSteps: 1 }));
+    json(await runCli('train', 'finetune', '--data', sample, '--out', at('own'), '--from', shipped, '--recipe', at('own.json'), '--steps', '2', '--json'));
+    const exported = await runCli('export', '--run', at('own'), '--data', sample, '--out', at('own-model'), '--blend', shipped, '--json');
+    const { table } = json(exported) as { table: Evaluation };
+    expect(table.n).toBeGreaterThan(100);
+    const { manifest } = await loadModel(at('own-model'));
+    expect(manifest.training).toMatchObject({ data: 'pictures', people: 1, shareOfLastRun: 0.5, steps: 2 });
+    expect(manifest.temperatures.every((t) => t > 0)).toBe(true);
+  }, 120_000); // prettier-ignore
+
   it('goes on after a kill, from the last checkpoint', { timeout: 120_000 }, async () => {
     const run = new Cli(['train', 'pretrain', '--data', at('set'), '--out', at('killed'), '--recipe', at('recipe.json'), '--steps', '12', '--json']); // prettier-ignore
     while (!existsSync(at('killed', 'checkpoint.bin'))) await setTimeout(20);
@@ -165,6 +178,22 @@ describe('training from the command line', () => {
     expect(json(await train('pretrain', 'killed', '--steps', '12', '--resume'))).toMatchObject({
       steps: 12,
     });
+  });
+
+  it('keeps a run that is there, unless told to overwrite it', async () => {
+    const first = json(await train('pretrain', 'kept', '--steps', '2'));
+    expect(first).toMatchObject({ steps: 2 });
+    const again = await train('pretrain', 'kept', '--steps', '2');
+    expect([again.code, again.stderr]).toEqual([2, expect.stringMatching(/--out: holds a run already.*--resume.*--overwrite/s)]);
+    json(await train('pretrain', 'kept', '--steps', '2', '--overwrite'));
+  }); // prettier-ignore
+
+  it('ends with 130 where it is interrupted, and says how to go on', async () => {
+    const run = new Cli(['train', 'pretrain', '--data', at('set'), '--out', at('stopped'), '--recipe', at('recipe.json'), '--steps', '500']); // prettier-ignore
+    while (!existsSync(at('stopped', 'checkpoint.bin'))) await setTimeout(20);
+    run.process.kill('SIGINT');
+    const { code, stderr } = await run.finished;
+    expect([code, stderr]).toEqual([130, expect.stringMatching(/--resume goes on/)]);
   });
 
   it('names the file that a full disk has no room for, and leaves none half written', async () => {
@@ -188,6 +217,16 @@ describe('training from the command line', () => {
       ['train', 'pretrain', '--data', 'set', '--out', 'x', '--recipe', 'wrong.json'],
       /contrastive\.temperature/,
     ],
+    [
+      'a recipe of the other stage',
+      ['train', 'pretrain', '--data', 'set', '--out', 'x', '--recipe', 'fine.json'],
+      /stage: is of another stage \(given: "finetune"\)/,
+    ],
+    [
+      'a folder that is neither a run nor a package',
+      ['train', 'pretrain', '--data', 'set', '--out', 'x', '--from', 'set'],
+      /--from: holds neither/,
+    ],
     ['a missing rendered set', ['train', 'pretrain', '--data', 'nowhere', '--out', 'x'], /nowhere/],
     [
       'both sources of pictures',
@@ -202,7 +241,8 @@ describe('training from the command line', () => {
     ],
   ])('says what is wrong with %s', async (_, args, message) => {
     await writeFile(at('wrong.json'), '{"contrastive":{"temperature":-1}}');
-    const names = ['set', 'x', 'wrong.json', 'nowhere', 'a.csv', 'none'];
+    await writeFile(at('fine.json'), '{"stage":"finetune"}');
+    const names = ['set', 'x', 'wrong.json', 'fine.json', 'nowhere', 'a.csv', 'none'];
     const { code, stdout, stderr } = await runCli(
       ...args.map((arg) => (names.includes(arg) ? at(arg) : arg)),
     );

@@ -153,6 +153,9 @@ describe('training', () => {
     await expect(
       train({ recipe: { ...recipe, seed: 9 }, data, directory, resume: true }),
     ).rejects.toMatchObject({ code: 'invalid-config', field: 'seed' });
+    await expect(
+      train({ recipe, data: { ...data, train: people(0, 1, 2) }, directory, resume: true }),
+    ).rejects.toMatchObject({ code: 'invalid-argument', field: 'data' });
     const path = join(directory, 'checkpoint.bin');
     const bytes = await readFile(path);
     await writeFile(path, bytes.subarray(0, bytes.length - 5));
@@ -175,6 +178,9 @@ describe('a recipe', () => {
   it('names the field that is wrong', () => {
     expect(() => parseRecipe({ stage: 'pretrain', batch: { views: 0 } })).toThrow(/batch\.views/);
     expect(() => parseRecipe({ stage: 'sleep' })).toThrow(/stage/);
-    expect(() => parseRecipe({ stage: 'pretrain', learninRate: 1 })).toThrow(/learninRate/);
+    expect(() => parseRecipe({ stage: 'pretrain', learninRate: 1 })).toThrow(
+      /^learninRate: is no field of a recipe \(given: 1\)\. Allowed: .*learningRate/,
+    );
+    expect(() => parseRecipe({ stage: 'pretrain', network: 'huge' })).toThrow(/small, base/);
   });
 });
