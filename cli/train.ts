@@ -188,6 +188,7 @@ function describe(
     Object.entries(values)
       .map(([name, value]) => `${name} ${value.toFixed(3)}`)
       .join('  ');
-  const minutes = Math.ceil(secondsLeft / 60);
-  return `step ${step}/${recipe.steps}  ${list(terms)}  | validation ${list(validation ?? {})}  | ${imagesPerSecond.toFixed(0)} images/s  ${minutes} min left`;
+  const left =
+    secondsLeft < 90 ? `${Math.ceil(secondsLeft)} s` : `${Math.ceil(secondsLeft / 60)} min`;
+  return `step ${step}/${recipe.steps}  ${list(terms)}  | validation ${list(validation ?? {})}  | ${imagesPerSecond.toFixed(0)} images/s  ${left} left`;
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { ClmexError } from '../core/errors.js';
+import { wrongField } from '../core/wrong-field.js';
 import { packNetwork, unpackNetwork, type Network } from './archive.js';
 import { VIEW_FEATURES } from './fusion.js';
 import { GEOMETRY_FEATURES, GEOMETRY_POINTS, type Geometry } from './geometry.js';
@@ -137,8 +138,12 @@ function parseManifest(text: string, directory: string): Manifest {
   }
   const parsed = manifestSchema.safeParse(json);
   if (parsed.success) return parsed.data;
-  const { path, message } = parsed.error.issues[0]!;
-  throw invalid(`${MANIFEST}:${path.join('.')}`, message, directory);
+  throw wrongField(parsed.error.issues, json, {
+    name: 'manifest',
+    code: 'model-invalid',
+    prefix: `${MANIFEST}:`,
+    fields: 'only what clmex export writes',
+  });
 }
 
 function requireFit({ labels, crop, network }: Manifest, { graph, head, geometry }: Network): void {

@@ -7,7 +7,7 @@ import { ENCODER_ENGINES, PRECISIONS } from './engine/encoder.js';
 import { PROVIDERS } from './engine/engine.js';
 import { streamSchema } from './stream/config.js';
 import { syncSchema } from './sync/config.js';
-import { wrongField } from './wrong-field.js';
+import { wrongField } from '../core/wrong-field.js';
 
 const facesSchema = z.strictObject({
   detector: z.enum(['auto', 'short', 'full']).default('auto')
@@ -101,13 +101,19 @@ export function configJsonSchema(): unknown {
   return z.toJSONSchema(configSchema, { io: 'input' });
 }
 
+const DOCUMENT = {
+  name: 'configuration',
+  code: 'invalid-config',
+  fields: 'only the fields of dist/config.schema.json',
+} as const;
+
 /**
  * @param base directory that relative paths start from.
  * @throws ClmexError `invalid-config` naming the first wrong field, its value and what is allowed.
  */
 export function parseConfig(json: unknown, base = process.cwd()): Config {
   const parsed = configSchema.safeParse(json);
-  if (!parsed.success) throw wrongField(parsed.error.issues, json);
+  if (!parsed.success) throw wrongField(parsed.error.issues, json, DOCUMENT);
   return absolute(parsed.data, base);
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { ClmexError } from '../core/errors.js';
+import { wrongField } from '../core/wrong-field.js';
 import { BACKENDS } from '../encoder/backend/backend.js';
 
 const optimiser = z.discriminatedUnion('kind', [
@@ -104,24 +104,9 @@ export function recipeJsonSchema(): unknown {
 export function parseRecipe(value: unknown): Recipe {
   const parsed = recipeSchema.safeParse(value);
   if (parsed.success) return parsed.data;
-  const [issue] = parsed.error.issues as [z.core.$ZodIssue];
-  if (issue.code === 'unrecognized_keys') {
-    const known = Object.keys(at(recipeSchema.parse({ stage: 'finetune' }), issue.path) as object);
-    throw new ClmexError('invalid-config', 'is no field of a recipe', {
-      field: [...issue.path, issue.keys[0]].join('.'),
-      value: (at(value, issue.path) as Record<string, unknown>)[issue.keys[0]!],
-      allowed: known.join(', '),
-    });
-  }
-  throw new ClmexError('invalid-config', issue.message, {
-    field: issue.path.join('.') || 'recipe',
-    value: at(value, issue.path),
-    ...(issue.code === 'invalid_value' && { allowed: issue.values.join(', ') }),
+  throw wrongField(parsed.error.issues, value, {
+    name: 'recipe',
+    code: 'invalid-config',
+    fields: 'only the fields of dist/recipe.schema.json',
   });
 }
-
-const at = (value: unknown, path: readonly PropertyKey[]): unknown =>
-  path.reduce<unknown>(
-    (inner, key) => (inner as Record<PropertyKey, unknown> | undefined)?.[key],
-    value,
-  );

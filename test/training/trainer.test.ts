@@ -179,7 +179,7 @@ describe('a recipe', () => {
     expect(() => parseRecipe({ stage: 'pretrain', batch: { views: 0 } })).toThrow(/batch\.views/);
     expect(() => parseRecipe({ stage: 'sleep' })).toThrow(/stage/);
     expect(() => parseRecipe({ stage: 'pretrain', learninRate: 1 })).toThrow(
-      /^learninRate: is no field of a recipe \(given: 1\)\. Allowed: .*learningRate/,
+      /^learninRate: is not a field of the recipe \(given: 1\)\. Allowed: .*recipe\.schema\.json/,
     );
     expect(() => parseRecipe({ stage: 'pretrain', network: 'huge' })).toThrow(/small, base/);
   });

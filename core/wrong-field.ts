@@ -1,21 +1,36 @@
 import type { z } from 'zod';
-import { ClmexError } from '../core/errors.js';
+import { ClmexError, type ErrorCode } from './errors.js';
 
 type Issue = z.core.$ZodIssue;
 type Path = readonly PropertyKey[];
 
-/** The first thing wrong with a configuration, by field, value and what is allowed. */
-export function wrongField(issues: readonly Issue[], json: unknown): ClmexError {
+/** What was read: a configuration, a recipe, a manifest. */
+export interface Document {
+  readonly name: string;
+  readonly code: ErrorCode;
+  /** Stands in front of a field's name. */
+  readonly prefix?: string;
+  /** Which fields there are. */
+  readonly fields: string;
+}
+
+/** The first thing wrong with a document, by field, value and what is allowed. */
+export function wrongField(
+  issues: readonly Issue[],
+  json: unknown,
+  document: Document,
+): ClmexError {
   const issue = issues[0]!;
   const path = pathOf(issue);
   const value = valueAt(json, path);
   const more = issues.length > 1 ? ` (and ${issues.length - 1} more)` : '';
   const isMissing = value === undefined && issue.code !== 'custom';
-  const message = isMissing ? 'is required' : (PLAIN[issue.code] ?? issue.message);
-  return new ClmexError('invalid-config', `${message}${more}`, {
-    field: path.length === 0 ? 'config' : named(path),
+  const plain = issue.code === 'unrecognized_keys' ? `is not a field of the ${document.name}` : PLAIN[issue.code]; // prettier-ignore
+  const message = isMissing ? 'is required' : (plain ?? issue.message);
+  return new ClmexError(document.code, `${message}${more}`, {
+    field: `${document.prefix ?? ''}${path.length === 0 ? document.name : named(path)}`,
     value,
-    allowed: allowedOf(issue),
+    allowed: issue.code === 'unrecognized_keys' ? document.fields : allowedOf(issue),
     cause: issues,
   });
 }
@@ -27,7 +42,6 @@ const PLAIN: Readonly<Record<string, string>> = {
   invalid_union: 'is none of the allowed values',
   too_small: 'is too small',
   too_big: 'is too large',
-  unrecognized_keys: 'is not a field of the configuration',
 };
 
 function pathOf(issue: Issue): Path {
@@ -62,8 +76,6 @@ function allowedOf(issue: Issue): string | undefined {
       return `at least ${String(issue.minimum)}`;
     case 'too_big':
       return `at most ${String(issue.maximum)}`;
-    case 'unrecognized_keys':
-      return 'only the fields of dist/config.schema.json';
     case 'invalid_union':
       return alternativesOf(issue);
     default:
