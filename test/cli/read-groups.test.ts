@@ -62,7 +62,7 @@ describe('pictures that cannot be used', () => {
       {
         'black.png': 'is black',
         'broken.jpg': 'is no picture that can be decoded',
-        'x.png': "label 'glee' is unknown to the model",
+        'x.png': `label 'glee' is none of ${labels.join(', ')}`,
       },
     );
     expect(groups).toHaveLength(1);
