@@ -22,7 +22,7 @@ export function createAugmenter(size: number, recipe: AugmentationRecipe): Augme
       const mirrored = recipe.flip && random.uniform() < 0.5;
       resample(crop, scratch, size, similarity(recipe, random), mirrored);
       if (random.uniform() < recipe.blur) {
-        const passes = recipe.blurPasses > 1 ? Math.ceil(random.between(0, recipe.blurPasses)) : 1;
+        const passes = 1 + random.integer(recipe.blurPasses);
         for (let i = 0; i < passes; i++) blur(scratch, size);
       }
       light(scratch, size, curve, recipe, random);

@@ -10,7 +10,7 @@ import { unitInPlace } from './learner.js';
  */
 export function blend(last: Network, other: Network, share: number): Network {
   const [own, given] = [archived(last), archived(other)];
-  if (layoutOf(own) !== layoutOf(given)) {
+  if (layoutOf(last) !== layoutOf(other)) {
     throw new ClmexError('invalid-argument', 'the two are of different networks', {
       field: 'blend',
       value: other.graph.name,
@@ -28,6 +28,12 @@ export function blend(last: Network, other: Network, share: number): Network {
 /** As a package gives it back: its names in one order, whoever built the network. */
 const archived = (network: Network): Archive => packNetwork(unpackNetwork(packNetwork(network)));
 
-/** The structure but for the numbers in it: the geometry's share may differ. */
-const layoutOf = ({ structure }: Archive): string =>
-  structure.replace(/"(share|scale)": [^,\n]*/g, '');
+/** The structure; shares and scales may differ, and the average has those of `last`. */
+function layoutOf({ head, geometry, ...rest }: Network): string {
+  const alike = {
+    ...rest,
+    head: { ...head, scale: 1 },
+    geometry: geometry && { ...geometry, share: 0.5 },
+  };
+  return archived(alike).structure;
+}

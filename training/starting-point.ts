@@ -5,6 +5,7 @@ import { BATCH_NORM_EPSILON } from '../encoder/formats/batch-norm.js';
 import { toTensors, views } from '../encoder/formats/tfjs.js';
 import type { Conv2d } from '../encoder/graph.js';
 import type { Model } from '../encoder/model.js';
+import { Random } from '../encoder/random.js';
 import { prepareBatch } from './batch.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
@@ -135,9 +136,9 @@ async function normalise(
 function sample(set: GroupSet, train: readonly number[]) {
   const groups = [];
   let rows = 0;
-  // A stride that shares no factor with most set sizes: groups of one person lie together.
-  for (let i = 0; i < train.length && rows < STATISTICS_VIEWS; i++) {
-    const index = train[(i * 101) % train.length]!;
+  // Groups of one person lie together.
+  for (const index of new Random(1).shuffle([...train])) {
+    if (rows >= STATISTICS_VIEWS) break;
     const group = { ...set.read(index), seed: index };
     groups.push(group);
     rows += group.views.length;

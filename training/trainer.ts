@@ -158,13 +158,17 @@ interface Run {
   readonly memory: Readonly<Record<string, Float32Array>>;
   /** Of the geometry stream, where there is one. */
   readonly frame: GeometryFrame | undefined;
+  /** Of the people and labels it learns from. */
+  readonly fingerprint: string;
   step: number;
 }
 
 async function startRun({ recipe, data, directory, resume, from }: TrainOptions): Promise<Run> {
   const shapes = data.set.size > 0 ? (data.set.info(0).shapes?.length ?? 0) : 0;
-  const predicts = recipe.shapes > 0 || (from && 'shapes' in from && from.shapes > 0);
+  const [run, model] = from && 'graph' in from ? [undefined, from] : [from, undefined];
+  const predicts = recipe.shapes > 0 || (run?.shapes ?? 0) > 0;
   const learner = createLearner(recipe, data.set.labels, predicts ? shapes : 0);
+  const fingerprint = fingerprintOf(data);
   const optimiser =
     recipe.optimiser.kind === 'adamw' ? adamW(recipe.optimiser) : momentumSgd(recipe.optimiser);
   const fresh = {
@@ -175,7 +179,7 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
     const saved = await loadCheckpoint(join(directory, CHECKPOINT));
     requireSameArchitecture(saved, learner, recipe);
     requireSameRecipe(saved.recipe, recipe);
-    requireSameData(saved.data, data);
+    requireSameData(saved.data, fingerprint);
     await truncateLog(directory, saved.step);
     const { parameters, statistics, meanParameters, meanStatistics, frame, ...memory } =
       saved.arrays;
@@ -191,12 +195,12 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
       arrays,
       memory,
       frame: frame && unpackFrame(frame),
+      fingerprint,
       step: saved.step,
     };
   }
-  if (from && 'recipe' in from) requireSameArchitecture(from, learner, recipe);
-  const start =
-    from && 'graph' in from ? await startingPoint({ model: from, learner, recipe, ...data }) : from;
+  if (run) requireSameArchitecture(run, learner, recipe);
+  const start = model ? await startingPoint({ model, learner, recipe, ...data }) : run;
   await writeFile(join(directory, LOG), '');
   const known = start?.arrays['frame'];
   const parameters = start?.arrays['meanParameters'] ?? fresh.parameters;
@@ -216,6 +220,7 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
         ? unpackFrame(known)
         : fitGeometryFrame(data.set, data.train)
       : undefined,
+    fingerprint,
     step: 0,
   };
 }
@@ -245,12 +250,12 @@ function requireSameRecipe(saved: Recipe, given: Recipe): void {
   );
 }
 
-function requireSameData(saved: string | undefined, data: TrainingData): void {
-  if (saved === undefined || saved === fingerprintOf(data)) return;
+function requireSameData(saved: string | undefined, given: string): void {
+  if (saved === undefined || saved === given) return;
   throw new ClmexError('invalid-argument', 'differs from what the checkpoint has learned from', {
     field: 'data',
-    value: `${data.train.length} groups`,
-    allowed: 'the same people and labels, in the same order; a new run may start --from this one',
+    value: given,
+    allowed: `${saved}: the same people and labels, in the same order; a new run may start --from this one`,
   });
 }
 
@@ -292,7 +297,7 @@ const shapesOf = ({ slots }: Learner): number =>
   slots.find(({ name }) => name === 'shapes.bias')?.length ?? 0;
 
 async function saveRun(
-  { learner, arrays, memory, frame, step }: Run,
+  { learner, arrays, memory, frame, fingerprint, step }: Run,
   { recipe, data, directory }: TrainOptions,
 ): Promise<Checkpoint> {
   const checkpoint: Checkpoint = {
@@ -300,7 +305,7 @@ async function saveRun(
     labels: data.set.labels,
     shapes: shapesOf(learner),
     architecture: learner.architecture,
-    data: fingerprintOf(data),
+    data: fingerprint,
     step,
     arrays: { ...arrays, ...memory, ...(frame && { frame: packFrame(frame) }) },
   };

@@ -149,7 +149,6 @@ const channelsFirst = (shape: Shape): number[] => shape.length === 4 ? CHANNELS_
 
 /** Names that a layer's forward pass gives to what its backward pass reads. */
 const partsOf = (name: string) => ({
-  value: name,
   convolved: `${name}/convolved`,
   mean: `${name}/mean`,
   inverse: `${name}/inverse`,
@@ -162,7 +161,8 @@ function runForward(
   out: Nodes,
 ): string {
   const inputs = layer.inputs.map((name) => values.get(name)!);
-  const { value, inverse } = partsOf(layer.name);
+  const { name: value } = layer;
+  const { inverse } = partsOf(value);
   const shape = ['batch', ...channelsFirst(shapes.get(layer.name)!).slice(1)];
   out.shaped(value, shape);
   switch (layer.kind) {
@@ -225,7 +225,7 @@ function convolveForward(
   const factor = out.node('Mul', [out.overPlaces(`${name}.gamma`, channels), inverse]);
   const scaled = out.node('Mul', [centred, factor]);
   const beta = out.overPlaces(`${name}.beta`, channels);
-  out.shaped(parts.convolved, out.shapeOf(parts.value));
+  out.shaped(parts.convolved, out.shapeOf(name));
   for (const part of [parts.mean, parts.inverse]) out.shaped(part, [1, channels, 1, 1]);
   return activated(layer, out.node('Add', [scaled, beta], {}, beforeActivation(layer)), out);
 }
@@ -307,7 +307,6 @@ function convolveBackward(
   da: string,
   { graph, values, shapes, nodes }: BackwardPass,
 ): void {
-  // prettier-ignore
   const { name, strides } = layer;
   const [input = ''] = layer.inputs;
   const [height, width, , channels] = layer.kernel.shape as [number, number, number, number];
