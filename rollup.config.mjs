@@ -4,6 +4,7 @@ import json from '@rollup/plugin-json';
 import resolve from '@rollup/plugin-node-resolve';
 import terser from '@rollup/plugin-terser';
 import typescript from '@rollup/plugin-typescript';
+import { assemblyscript } from './scripts/assemblyscript.mjs';
 
 const { dependencies, peerDependencies = {} } = JSON.parse(readFileSync('package.json', 'utf8'));
 const packages = [...Object.keys(dependencies), ...Object.keys(peerDependencies)];
@@ -45,7 +46,13 @@ const library = {
     banner: (chunk) => (chunk.name === 'cli' ? '#!/usr/bin/env node' : ''),
   },
   external,
-  plugins: [fresh, compile('tsconfig.build.json'), json(), resolve({ preferBuiltins: true })],
+  plugins: [
+    fresh,
+    assemblyscript(),
+    compile('tsconfig.build.json'),
+    json(),
+    resolve({ preferBuiltins: true }),
+  ],
 };
 
 /** The SDK for a <script> tag: everything inside, one global `clmex`. */

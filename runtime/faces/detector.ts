@@ -1,27 +1,20 @@
 import type { Session } from '../engine/engine.js';
 import { decodeDetections, makeAnchors, type Detection, type DetectorSpec } from './detection.js';
-import { sampleRegion, type Pixels, type Region, type Sampling } from './region.js';
-
-/** A place to look at: a square of a picture. */
-export interface Look {
-  readonly picture: Pixels;
-  readonly region: Region;
-}
+import { Sampler, type Look } from './sampler.js';
 
 /** One of MediaPipe's face detectors, over a batch of looks at once. */
 export class Detector {
   readonly #session: Session;
   readonly #spec: DetectorSpec;
   readonly #anchors: Float32Array;
-  readonly #sampling: Sampling;
+  readonly #sampler: Sampler;
   readonly #names: DetectorNames;
-  #input = new Float32Array(0);
 
   constructor(session: Session, spec: DetectorSpec, names: DetectorNames) {
     this.#session = session;
     this.#spec = spec;
     this.#anchors = makeAnchors(spec);
-    this.#sampling = { side: spec.side, range: [-1, 1], border: 'black' };
+    this.#sampler = new Sampler({ side: spec.side, range: [-1, 1], border: 'black' });
     this.#names = names;
   }
 
@@ -29,13 +22,7 @@ export class Detector {
   async detect(looks: readonly Look[], minScore = this.#spec.minScore): Promise<Detection[][]> {
     if (looks.length === 0) return [];
     const { side } = this.#spec;
-    const size = side * side * 3;
-    if (this.#input.length < looks.length * size)
-      this.#input = new Float32Array(looks.length * size);
-    looks.forEach(({ picture, region }, i) =>
-      sampleRegion(picture, region, this.#sampling, this.#input, i * size),
-    );
-    const data = this.#input.subarray(0, looks.length * size);
+    const data = this.#sampler.sample(looks);
     const { input, regressors, logits } = this.#names;
     const outputs = await this.#session.run({ [input]: { data, shape: [looks.length, side, side, 3] } }); // prettier-ignore
     return looks.map(({ region }, i) =>

@@ -1,5 +1,6 @@
 import type { Session } from '../engine/engine.js';
-import { sampleRegion, type Pixels, type Region, type Sampling } from './region.js';
+import type { Region } from './region.js';
+import { Sampler, type Look } from './sampler.js';
 
 /** Landmarks of one face: N × 3 picture pixels (z in the same scale) and the model's presence. */
 export interface Mesh {
@@ -20,25 +21,18 @@ export interface MesherSpec {
 export class Mesher {
   readonly #session: Session;
   readonly #spec: MesherSpec;
-  readonly #sampling: Sampling;
-  #input = new Float32Array(0);
+  readonly #sampler: Sampler;
 
   constructor(session: Session, spec: MesherSpec) {
     this.#session = session;
     this.#spec = spec;
-    this.#sampling = { side: spec.side, range: [0, 1], border: 'repeat' };
+    this.#sampler = new Sampler({ side: spec.side, range: [0, 1], border: 'repeat' });
   }
 
-  async fit(looks: readonly { picture: Pixels; region: Region }[]): Promise<Mesh[]> {
+  async fit(looks: readonly Look[]): Promise<Mesh[]> {
     if (looks.length === 0) return [];
     const { side, points, input, landmarks, presence } = this.#spec;
-    const size = side * side * 3;
-    if (this.#input.length < looks.length * size)
-      this.#input = new Float32Array(looks.length * size);
-    looks.forEach(({ picture, region }, i) =>
-      sampleRegion(picture, region, this.#sampling, this.#input, i * size),
-    );
-    const data = this.#input.subarray(0, looks.length * size);
+    const data = this.#sampler.sample(looks);
     const outputs = await this.#session.run({ [input]: { data, shape: [looks.length, side, side, 3] } }); // prettier-ignore
     const [raw, logits] = [outputs[landmarks]!.data, outputs[presence]!.data];
     return looks.map(({ region }, i) => ({

@@ -24,6 +24,18 @@ describe('the engine', () => {
     }
   });
 
+  it('gives every item of a batch of large ones its own result', async () => {
+    const engine = await createEngine({ kind: 'onnxruntime', threads: 1 });
+    const length = 40_000;
+    const wide = { ...graph, inputs: [{ name: 'x', shape: [1, length] }], outputs: [{ name: 'y', shape: [1, length] }] }; // prettier-ignore
+    const session = await engine.load(wide, 'double');
+    const data = Float32Array.from({ length: 3 * length }, (_, i) => i);
+    const { y } = await session.run({ x: { data, shape: [3, length] } });
+    expect(y!.shape).toEqual([3, length]);
+    expect(y!.data).toEqual(data.map((value) => 2 * value));
+    await session.close();
+  });
+
   it('names the model that is wrong, missing its input, or closed', async () => {
     const engine = await createEngine({ kind: 'onnxruntime', threads: 1 });
     const broken = engine.load(new Uint8Array([1, 2, 3]), 'my model');

@@ -1,6 +1,8 @@
 import { defineConfig } from 'vitest/config';
+import { assemblyscript } from './scripts/assemblyscript.mjs';
 
 export default defineConfig({
+  plugins: [assemblyscript()],
   test: {
     include: ['test/**/*.test.ts'],
     testTimeout: 60_000,
