@@ -39,7 +39,7 @@ function stages(whole: Spread | undefined, each?: Readonly<Record<string, Spread
   if (whole === undefined || each === undefined) return [];
   const rows = Object.entries({ 'capture to score': whole, ...each });
   const groups = rows.map(([name, { p50, p95, p99, max }]) => ({ name, values: [p50, p95, p99, max] })); // prettier-ignore
-  return [bars('Milliseconds a stage: p50, p95, p99, max', groups)];
+  return [bars('Milliseconds a stage', groups, ['p50', 'p95', 'p99', 'max'])];
 }
 
 function course(samples: readonly Sample[]): string[] {

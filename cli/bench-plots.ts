@@ -12,8 +12,12 @@ export interface BarGroup {
   readonly values: readonly number[];
 }
 
-/** Horizontal bars, a group of values a row. */
-export function bars(title: string, groups: readonly BarGroup[]): string {
+/** Horizontal bars, a group of values a row; `names` of a group's values, where it has several. */
+export function bars(
+  title: string,
+  groups: readonly BarGroup[],
+  names: readonly string[] = [],
+): string {
   const [left, thick] = [140, 9];
   const most = niceCeiling(Math.max(1e-9, ...groups.flatMap(({ values }) => values)));
   const scale = (WIDTH - left - 70) / most;
@@ -28,7 +32,8 @@ export function bars(title: string, groups: readonly BarGroup[]): string {
     });
     return `<text x="${left - 8}" y="${top + thick + 4}" text-anchor="end">${escape(name)}</text>${rows.join('')}`;
   });
-  return svg(title, y, parts.join(''));
+  const legend = names.map((name, i) => key(name, WIDTH - 56 * (names.length - i), 12, i));
+  return svg(title, y, [...parts, ...legend].join(''));
 }
 
 /** Lines over a common axis that starts at zero. */
@@ -47,10 +52,15 @@ export function lines(title: string, axis: string, series: readonly Series[]): s
   const drawn = series.map(({ name, points }, i) => {
     const colour = COLOURS[i % COLOURS.length]!;
     const path = points.map(([x, y]) => `${px(x).toFixed(1)},${py(y).toFixed(1)}`).join(' ');
-    return `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${path}"/><circle cx="${WIDTH - 98}" cy="${top + 16 * i}" r="4" fill="${colour}"/><text x="${WIDTH - 88}" y="${top + 4 + 16 * i}">${escape(name)}</text>`;
+    return `<polyline fill="none" stroke="${colour}" stroke-width="2" points="${path}"/>${key(name, WIDTH - 98, top + 16 * i, i)}`;
   });
   const ends = `<text x="${left}" y="${height - 8}">${format(x0)}</text><text x="${WIDTH - 110}" y="${height - 8}" text-anchor="end">${format(x1)} ${escape(axis)}</text>`;
   return svg(title, height, [...grid, ...drawn, ends].join(''));
+}
+
+/** One entry of a legend. */
+function key(name: string, x: number, y: number, i: number): string {
+  return `<circle cx="${x}" cy="${y}" r="4" fill="${COLOURS[i % COLOURS.length]!}"/><text x="${x + 10}" y="${y + 4}">${escape(name)}</text>`;
 }
 
 function svg(title: string, height: number, inner: string): string {
