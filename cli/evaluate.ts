@@ -40,7 +40,7 @@ export function register(program: Command): void {
     .option('--root <dir>', 'where the manifest’s paths start', '.')
     .option(
       '--data <path>',
-      'a rendered set, KDEF, DDCF, folders label/[subject/[group/]]view, or a recording with truth .mcap',
+      'a rendered set or a folder of several, KDEF, DDCF, folders label/[subject/[group/]]view, or a recording with truth .mcap',
     )
     .addOption(
       new Option('--split <name>', 'of a rendered set')

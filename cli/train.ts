@@ -45,7 +45,7 @@ export function register(program: Command): void {
       .description(description)
       .requiredOption(
         '--data <path>',
-        'a rendered set (clmex synth dataset), KDEF, DDCF, folders label/[subject/[group/]]view, a manifest .csv, or a recording with truth .mcap',
+        'a rendered set (clmex synth dataset) or a folder of several, KDEF, DDCF, folders label/[subject/[group/]]view, a manifest .csv, or a recording with truth .mcap',
       )
       .requiredOption('--out <dir>', 'checkpoint.bin, log.jsonl and curves.svg go here')
       .option('--recipe <file>', 'JSON; what it leaves out has defaults')

@@ -1,7 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { ClmexError } from '../../core/errors.js';
 import type { ExpressionLabel } from '../../core/types.js';
+import { renderedSets } from './rendered-folder.js';
 import {
   CROP_BYTES,
   LANDMARK_FLOATS,
@@ -46,10 +47,10 @@ export interface RenderedGroup extends RenderedCapture {
 /** A rendered training set, wholly in memory (about 10 kB a view). */
 export class RenderedSet {
   readonly shapeNames: readonly string[];
-  readonly #shards: readonly { readonly shard: Shard; readonly bytes: Buffer }[];
+  readonly #shards: readonly LoadedShard[];
   readonly #where: readonly (readonly [shard: number, capture: number, firstView: number])[];
 
-  constructor(shards: readonly { readonly shard: Shard; readonly bytes: Buffer }[]) {
+  constructor(shards: readonly LoadedShard[]) {
     this.#shards = shards;
     this.shapeNames = shards[0]?.shard.shapeNames ?? [];
     const where: [number, number, number][] = [];
@@ -121,30 +122,43 @@ export class RenderedSet {
 }
 
 /**
- * Loads the shards that are complete in a folder written by `clmex synth dataset`; a set that is
- * still growing may be opened at any time.
+ * Loads the shards that are complete in a folder written by `clmex synth dataset`, or in all such
+ * folders within one: every set draws its own people, whose ids then start with their set's folder. A
+ * set that is still growing may be opened at any time.
  * @throws ClmexError `not-found` where there is no shard, `invalid-file` where one is damaged.
  */
 export async function openRendered(dir: string): Promise<RenderedSet> {
-  const names = await readdir(dir).catch((cause: unknown) => {
-    throw new ClmexError('not-found', 'cannot read the rendered set', {
-      field: 'dir',
-      value: dir,
-      cause,
-    });
-  });
-  const indexes = names.filter((name) => SHARD_INDEX.test(name)).sort();
-  if (indexes.length === 0) {
+  const sets = await renderedSets(dir);
+  if (sets.length === 0) {
     throw new ClmexError('not-found', 'no rendered shard in this folder', {
       field: 'dir',
       value: dir,
-      allowed: 'a folder written by clmex synth dataset',
+      allowed: 'a folder written by clmex synth dataset, or a folder of such',
     });
   }
-  return new RenderedSet(await Promise.all(indexes.map((name) => readShard(join(dir, name)))));
+  const shards: LoadedShard[] = [];
+  for (const set of sets) {
+    const indexes = (await readdir(set)).filter((name) => SHARD_INDEX.test(name)).sort();
+    const loaded = await Promise.all(indexes.map((name) => readShard(join(set, name))));
+    shards.push(...(sets.length === 1 ? loaded : loaded.map((one) => named(one, basename(set)))));
+  }
+  return new RenderedSet(shards);
 }
 
-async function readShard(path: string): Promise<{ shard: Shard; bytes: Buffer }> {
+interface LoadedShard {
+  readonly shard: Shard;
+  readonly bytes: Buffer;
+}
+
+function named({ shard, bytes }: LoadedShard, set: string): LoadedShard {
+  const captures = shard.captures.map((capture) => ({
+    ...capture,
+    personId: `${set}/${capture.personId}`,
+  }));
+  return { shard: { ...shard, captures }, bytes };
+}
+
+async function readShard(path: string): Promise<LoadedShard> {
   const shard = parseShard(await readFile(path, 'utf8'), path);
   const file = await readFile(path.replace(/\.json$/, '.bin'));
   const views = shard.captures.reduce((sum, capture) => sum + capture.views.length, 0);

@@ -64,6 +64,14 @@ describe('a rendered set', () => {
     expect(set.read(2).views[0]!.crop).toEqual(view(4).crop);
   });
 
+  it('joins the sets of a folder, whose people are not the same', async () => {
+    await writeShard(join(dir, 'b'), 0, shard('test', [1]), [view(2)]);
+    await writeShard(join(dir, 'a'), 0, shard('test', [1]), [view(1)]);
+    const set = await openRendered(dir);
+    expect(set.people('test')).toEqual(['a/test-0', 'b/test-0']);
+    expect([0, 1].map((i) => set.read(i).views[0]!.crop[0])).toEqual([1, 2]);
+  });
+
   it('says which group does not exist', async () => {
     await writeShard(dir, 0, shard('train', [1]), [view(1)]);
     const set = await openRendered(dir);
