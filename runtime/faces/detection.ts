@@ -145,10 +145,20 @@ function toPicture({ score, values }: Candidate, region: Region): Detection {
 
 /** Intersection over union. */
 export function boxOverlap(a: Box, b: Box): number {
+  const common = intersection(a, b);
+  return common === 0 ? 0 : common / (a.width * a.height + b.width * b.height - common);
+}
+
+/** Share of the smaller box that lies in the other. */
+export function boxCover(a: Box, b: Box): number {
+  const common = intersection(a, b);
+  return common === 0 ? 0 : common / Math.min(a.width * a.height, b.width * b.height);
+}
+
+function intersection(a: Box, b: Box): number {
   const width = Math.min(a.x + a.width, b.x + b.width) - Math.max(a.x, b.x);
   const height = Math.min(a.y + a.height, b.y + b.height) - Math.max(a.y, b.y);
-  if (!(width > 0 && height > 0)) return 0;
-  return (width * height) / (a.width * a.height + b.width * b.height - width * height);
+  return width > 0 && height > 0 ? width * height : 0;
 }
 
 /** Where the landmark model looks first: 1.5 × the box, squared, turned by the eyes' line. */

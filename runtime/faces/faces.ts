@@ -30,6 +30,9 @@ export interface StillFace extends Face {
   readonly detection: Detection;
 }
 
+/** Detections of a picture that may be of one face, or of none. */
+const TRIES_A_FACE = 2;
+
 /** Cameras remembered at most; the one that joined first is forgotten first. */
 const MOST_CAMERAS = 64;
 
@@ -84,19 +87,25 @@ export class FaceStage {
 
   /**
    * Faces of one picture by itself, best first: nothing is remembered, and lying or small faces are
-   * looked for to the end where none stands out.
+   * looked for to the end where none stands out, or with `everything` in any case.
    */
-  async still(picture: FramePixels): Promise<StillFace[]> {
-    const found = (await this.#finder.findThoroughly(picture)).slice(0, this.#maxFaces);
+  async still(picture: FramePixels, { everything = false } = {}): Promise<StillFace[]> {
+    const all = await this.#finder.findThoroughly(picture, everything);
+    const found = all.slice(0, TRIES_A_FACE * this.#maxFaces);
     const meshes = await fitMeshes(
       this.#models.mesher,
       found.map((detection) => expectationOf(picture, detection)),
     );
     const faces: StillFace[] = [];
+    const regions: Region[] = [];
     for (const [i, detection] of found.entries()) {
+      if (faces.length === this.#maxFaces) break;
       const mesh = meshes[i];
       const pose = mesh && this.#describer.pose(picture, mesh);
       if (mesh === undefined || pose === undefined) continue;
+      const region = regionOfLandmarks(mesh.landmarks);
+      if (regions.some((other) => sameFace(other, region))) continue;
+      regions.push(region);
       const face = await this.#describer.describe(picture, `${i}`, detection.score, mesh, pose);
       faces.push({ ...face, detection });
     }

@@ -1,6 +1,6 @@
-import { boxOverlap, type Detection } from './detection.js';
+import { boxCover, boxOverlap, uprightOf, type Detection } from './detection.js';
 import type { FaceModels, Range } from './models.js';
-import { letterbox, type Pixels, type Region } from './region.js';
+import { letterbox, turnBetween, type Pixels, type Region } from './region.js';
 
 export type DetectorChoice = Range | 'auto';
 
@@ -29,7 +29,24 @@ export class SearchMemory {
 const NEAR = 0.25;
 /** Share of the longer side below which the full range begins to miss faces. */
 const SMALL = 1 / 14;
+/** Intersection over union from which on two boxes show one face. */
 const SAME_FACE = 0.3;
+/** Share of the smaller box inside the other one from which on they do, where they are of like size. */
+const INSIDE = 0.6;
+const LIKE_SIZE = 2;
+const OTHER_TURN = Math.PI / 3;
+/** Faces that make a crowd, in which some are turned or too small for the whole. */
+const CROWD = 5;
+const QUARTER = Math.PI / 2;
+/** Turn from which on a face is as likely lying as it is tilted. */
+const TURNED = (40 * Math.PI) / 180;
+/** Pictures from here on are looked at in parts. */
+const TILE_FROM_PX = 960;
+/** Smaller parts show nothing that theirs do not: a detector's input has 128 or 192 pixels. */
+const SMALLEST_PART_PX = 240;
+const LARGEST_IN_PART = 1 / 3;
+/** Looks a call, so that their pixels stay few. */
+const MOST_LOOKS = 16;
 /** Score of the short range that a face on its head never has (0.84 at most on eight portraits). */
 const SURE = 0.88;
 
@@ -62,26 +79,25 @@ export class FaceFinder {
   }
 
   /**
-   * Faces of one picture with every unusual look tried where upright ones find nothing, or nothing
-   * sure: the short range takes a face that stands on its head for an upright one. Where a small
-   * face is found, smaller ones are looked for in the picture's parts.
+   * Faces of one picture, best first. The whole is looked at upright; turned by quarters too where
+   * that shows nothing, nothing sure (the short range takes a face that stands on its head for an
+   * upright one), a turned face or a crowd; and in parts, ever smaller, there too and where a face is too
+   * small for the whole.
+   * @param everything all of these, whatever the first looks show
    */
-  async findThoroughly(picture: Pixels): Promise<Detection[]> {
+  async findThoroughly(picture: Pixels, everything = false): Promise<Detection[]> {
     const memory = new SearchMemory();
     const order = this.#order(memory);
     const [upright = []] = await this.#upright([{ picture, memory }]);
-    const surest = upright[0]?.score ?? 0;
-    const sure = memory.foundBy === order[0] || surest > SURE;
-    if (upright.length > 0 && sure) {
-      const found = memory.near ? await this.#refined(picture, upright) : upright;
-      return this.#withSmaller(picture, found);
-    }
-    const looks = unusualLooks(picture).map((region) => ({ picture, region }));
-    for (const range of order) {
-      const found = distinct((await this.#detector(range).detect(looks)).flat());
-      if ((found[0]?.score ?? 0) > surest) return found;
-    }
-    return upright;
+    const sure = memory.foundBy === order[0] || (upright[0]?.score ?? 0) > SURE;
+    const crowd = upright.length >= CROWD;
+    let found = sure && memory.near ? await this.#refined(picture, upright) : upright;
+    const doubtful = everything || !sure || crowd;
+    if (doubtful || upright.some(isTurned))
+      found = distinct([...found, ...(await this.#turned(picture))]);
+    return doubtful || smallest(found) < SMALL * longerSide(picture)
+      ? this.#withParts(picture, found, everything)
+      : found;
   }
 
   /** Near faces as the short range sees them: its boxes and keypoints are finer there. */
@@ -93,13 +109,43 @@ export class FaceFinder {
     return [...fine, ...found.filter((face) => !fine.some((other) => same(face, other)))];
   }
 
-  async #withSmaller(picture: Pixels, found: Detection[]): Promise<Detection[]> {
-    const small = SMALL * Math.max(picture.width, picture.height);
-    if (!found.some(({ box }) => box.width < small)) return found;
-    const looks = tiles(picture).map((region) => ({ picture, region }));
-    const [range = 'full'] = this.#order(new SearchMemory());
-    const more = (await this.#detector(range).detect(looks)).flat();
-    return distinct([...found, ...more.filter(({ box }) => box.width < small)]);
+  /** Looks of every range at the whole picture, turned by every quarter. */
+  async #turned(picture: Pixels): Promise<Detection[]> {
+    const looks = [0, 1, 3, 2].map((turns) => ({
+      picture,
+      region: letterbox(picture, turns * QUARTER),
+    }));
+    const found: Detection[][] = [];
+    for (const range of rangesOf(this.#choice))
+      found.push(...(await this.#detector(range).detect(looks)));
+    return found.flat();
+  }
+
+  /**
+   * Faces of the picture's parts besides these. The parts are halved while there is no face or one too
+   * small for them, or with `everything` to the end.
+   */
+  async #withParts(picture: Pixels, known: Detection[], everything: boolean): Promise<Detection[]> {
+    const longer = longerSide(picture);
+    if (longer < TILE_FROM_PX) return known;
+    const detector = this.#detector(this.#order(new SearchMemory())[0]!);
+    const smallestPart = everything ? SMALLEST_PART_PX : Math.max(SMALLEST_PART_PX, longer / 16);
+    let found = [...known];
+    for (let side = longer / 2; side >= smallestPart; side /= 2) {
+      const rotation = commonTurn(found);
+      const looks = tiles(picture, side).map((tile) => ({
+        picture,
+        region: { ...tile, rotation },
+      }));
+      for (let at = 0; at < looks.length; at += MOST_LOOKS) {
+        const seen = (await detector.detect(looks.slice(at, at + MOST_LOOKS))).flat();
+        // A larger one shows in the whole; in a part it may be cut.
+        found.push(...seen.filter(({ box }) => box.width < side * LARGEST_IN_PART));
+      }
+      found = distinct(found);
+      if (!everything && smallest(found) >= SMALL * side && found.length > 0) break;
+    }
+    return found;
   }
 
   async #upright(searches: readonly Search[]): Promise<Detection[][]> {
@@ -151,17 +197,13 @@ export class FaceFinder {
 
 /** Lying and upside-down faces; the parts of a large picture, where small faces get more pixels. */
 function unusualLooks(picture: Pixels): Region[] {
-  const turned = [1, 3, 2].map((turns) => letterbox(picture, (turns * Math.PI) / 2));
-  return [...turned, ...tiles(picture)];
+  const turned = [1, 3, 2].map((turns) => letterbox(picture, turns * QUARTER));
+  const longer = longerSide(picture);
+  return longer < TILE_FROM_PX ? turned : [...turned, ...tiles(picture, longer / 2)];
 }
 
-const TILE_FROM_PX = 960;
-
-/** Squares of half the longer side that overlap by a third and cover the picture. */
-function tiles({ width, height }: Pixels): Region[] {
-  const longer = Math.max(width, height);
-  if (longer < TILE_FROM_PX) return [];
-  const side = longer / 2;
+/** Upright squares that overlap by a third and cover the picture. */
+function tiles({ width, height }: Pixels, side: number): Region[] {
   const starts = (length: number): number[] => {
     const count = Math.max(1, Math.ceil((length - side) / ((side * 2) / 3)) + 1);
     const step = count === 1 ? 0 : (length - side) / (count - 1);
@@ -170,6 +212,18 @@ function tiles({ width, height }: Pixels): Region[] {
   return starts(height).flatMap((y) =>
     starts(width).map((x) => ({ x, y, width: side, height: side, rotation: 0 })),
   );
+}
+
+const longerSide = ({ width, height }: Pixels): number => Math.max(width, height);
+/** Infinite without faces. */
+const smallest = (found: readonly Detection[]): number => Math.min(...found.map(({ box }) => box.width)); // prettier-ignore
+const isTurned = (face: Detection): boolean => Math.abs(uprightOf(face)) > TURNED;
+
+/** The quarter turn that most of these faces have; none without faces. */
+function commonTurn(found: readonly Detection[]): number {
+  const counts = [0, 0, 0, 0];
+  for (const face of found) counts[(Math.round(uprightOf(face) / QUARTER) + 4) % 4]!++;
+  return counts.indexOf(Math.max(...counts)) * QUARTER;
 }
 
 /** Best first, each face once. */
@@ -181,4 +235,10 @@ function distinct(detections: readonly Detection[]): Detection[] {
   return kept;
 }
 
-const same = (a: Detection, b: Detection): boolean => boxOverlap(a.box, b.box) >= SAME_FACE;
+/** Two that differ in turn are both kept: the mesh tells which one is right. */
+function same(face: Detection, other: Detection): boolean {
+  if (turnBetween(uprightOf(face), uprightOf(other)) > OTHER_TURN) return false;
+  const [a, b] = [face.box, other.box];
+  const alike = Math.max(a.width, b.width) < LIKE_SIZE * Math.min(a.width, b.width);
+  return boxOverlap(a, b) >= SAME_FACE || (alike && boxCover(a, b) >= INSIDE);
+}
