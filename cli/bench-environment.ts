@@ -2,7 +2,11 @@ import { cpus, totalmem } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import manifest from '../package.json' with { type: 'json' };
 
-/** The rig that is measured where none is given: the package's own sample recording. */
+/** What is measured where nothing is given: the package's own recording, wherever the command is run. */
+export const SAMPLE_RECORDING = fileURLToPath(
+  new URL('../samples/recordings/two-people.mcap', import.meta.url),
+);
+/** A rig that replays it. */
 export const SAMPLE_CONFIG = fileURLToPath(new URL('../samples/rig.json', import.meta.url));
 
 /** Where a measurement was made; stands in every benchmark's report. */

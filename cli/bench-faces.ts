@@ -9,6 +9,7 @@ import { loadTflite } from '../runtime/faces/model-cache.js';
 import { packagedModels } from '../runtime/faces/models.js';
 import { decodePicture, type Picture } from '../runtime/image.js';
 import { readRecording } from '../runtime/recording/index.js';
+import { SAMPLE_RECORDING } from './bench-environment.js';
 import { BenchPeer } from './bench-peer.js';
 import { printResult, progress } from './output.js';
 
@@ -29,7 +30,7 @@ export function register(bench: Command): void {
     )
     .argument('[image...]', 'pictures with faces; frames of the recording otherwise')
     .option('--peers <dir>', 'where the peers are installed', 'test/bench/peers')
-    .option('--recording <file>', 'recording', 'samples/recordings/two-people.mcap')
+    .option('--recording <file>', 'recording', SAMPLE_RECORDING)
     .option('--rounds <n>', 'measured runs of each', positive, 30)
     .option('--sets <n>', 'frame sets of the memory measurement', positive, 5000)
     .option('--json', 'print one JSON document', false)
@@ -90,7 +91,7 @@ function lowerQuartile(values: readonly number[]): number {
 async function peerOrNothing(options: Options, script: string): Promise<BenchPeer | undefined> {
   const path = resolve(options.peers, script);
   if (existsSync(resolve(options.peers, 'node_modules'))) return BenchPeer.start(path);
-  progress(`no peers in ${options.peers}: npm install --prefix ${options.peers} brings them`);
+  progress(`no ${script} peer in ${options.peers}: npm ci --prefix ${options.peers} brings it`);
   return undefined;
 }
 

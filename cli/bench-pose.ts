@@ -11,6 +11,7 @@ import { anglesOf, rotationOnto, rotationOf, towardsRay } from '../runtime/faces
 import { readRecordingRig, readTruth } from '../runtime/recording/index.js';
 import { unpackPoints } from '../training/scene/truth-record.js';
 import { ClmexError } from '../core/errors.js';
+import { SAMPLE_RECORDING } from './bench-environment.js';
 import { printResult, progress } from './output.js';
 import { finderOf, instantsOf, type Finder, type Looking } from './pose-looks.js';
 
@@ -25,7 +26,7 @@ export function register(bench: Command): void {
   bench
     .command('pose')
     .description('Landmarks and head pose against the truth of rendered recordings, by yaw.')
-    .argument('[recording...]', 'recordings of clmex synth', ['samples/recordings/two-people.mcap'])
+    .argument('[recording...]', 'recordings of clmex synth', [SAMPLE_RECORDING])
     .option('--landmarks <file>', 'a face_landmarker.task instead of the 468-point mesh')
     .addOption(
       new Option(

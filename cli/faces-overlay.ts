@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import { rename } from 'node:fs/promises';
-import { join, parse } from 'node:path';
+import { mkdir, rename } from 'node:fs/promises';
+import { join, parse, resolve } from 'node:path';
 import sharp from 'sharp';
+import { ClmexError } from '../core/errors.js';
 import type { StillFace } from '../runtime/faces/faces.js';
 import type { Picture } from '../runtime/image.js';
 
@@ -9,15 +10,40 @@ import type { Picture } from '../runtime/image.js';
 export class OverlayFolder {
   readonly #folder: string;
   readonly #edges: readonly (readonly [number, number])[];
-  readonly #names = new Set<string>();
+  /** Lower-cased paths that are taken: some disks do not tell cases apart. */
+  readonly #taken: Set<string>;
 
-  /** @param triangles Corners of the mesh's triangles. */
-  constructor(folder: string, triangles: readonly number[]) {
+  private constructor(folder: string, triangles: readonly number[], kept: readonly string[]) {
     this.#folder = folder;
     this.#edges = edgesOf(triangles);
+    this.#taken = new Set(kept.map((path) => resolve(path).toLowerCase()));
   }
 
-  async write(image: string, picture: Picture, faces: readonly StillFace[]): Promise<void> {
+  /**
+   * @param triangles Corners of the mesh's triangles.
+   * @param kept Pictures that no overlay may replace.
+   * @throws ClmexError `invalid-argument` where the folder cannot be made.
+   */
+  static async open(
+    folder: string,
+    triangles: readonly number[],
+    kept: readonly string[],
+  ): Promise<OverlayFolder> {
+    try {
+      await mkdir(folder, { recursive: true });
+    } catch (cause) {
+      throw new ClmexError('invalid-argument', 'cannot make the folder', {
+        field: '--overlay',
+        value: folder,
+        allowed: 'a folder that can be written to',
+        cause,
+      });
+    }
+    return new OverlayFolder(folder, triangles, kept);
+  }
+
+  /** @returns the file written. */
+  async write(image: string, picture: Picture, faces: readonly StillFace[]): Promise<string> {
     const { width, height, pixels } = picture;
     const shapes = faces.map((face) => drawing(face, this.#edges)).join('');
     const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${shapes}</svg>`;
@@ -26,15 +52,19 @@ export class OverlayFolder {
       .composite([{ input: Buffer.from(svg) }])
       .png()
       .toFile(aside);
-    await rename(aside, join(this.#folder, this.#nameOf(image)));
+    const path = this.#pathFor(image);
+    await rename(aside, path);
+    return path;
   }
 
-  /** Two pictures of one name in different folders get different overlays. */
-  #nameOf(image: string): string {
+  /** Two pictures of one name get different overlays, and no picture is replaced by its own. */
+  #pathFor(image: string): string {
     const { name } = parse(image);
-    let candidate = `${name}.png`;
-    for (let i = 2; this.#names.has(candidate); i++) candidate = `${name}-${i}.png`;
-    this.#names.add(candidate);
+    const path = (suffix: string): string => join(this.#folder, `${name}${suffix}.png`);
+    let candidate = path('');
+    for (let i = 2; this.#taken.has(resolve(candidate).toLowerCase()); i++)
+      candidate = path(`-${i}`);
+    this.#taken.add(resolve(candidate).toLowerCase());
     return candidate;
   }
 }

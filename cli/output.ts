@@ -5,7 +5,15 @@ const WRONG_USE = new Set<string>(['invalid-argument', 'invalid-config']);
 
 /** Prints one JSON document to stdout, or the text for people where `--json` was not asked for. */
 export function printResult(json: boolean, result: unknown, text: () => string): void {
-  process.stdout.write(`${json ? JSON.stringify(result, null, 2) : text()}\n`);
+  process.stdout.write(`${json ? readableJson(result) : text()}\n`);
+}
+
+/** Indented, lists of numbers on one line: a text within JSON holds no line break, so none is touched. */
+function readableJson(value: unknown): string {
+  const indented = JSON.stringify(value, null, 2);
+  return indented.replace(/\[\n[-+.\deE,\s]*\]/g, (list) =>
+    list.replace(/\s+/g, ' ').replace('[ ', '[').replace(' ]', ']'),
+  );
 }
 
 /** A line for people on stderr; rewritten in place on a terminal, so that progress does not scroll. */

@@ -12,6 +12,8 @@ export interface Picture {
 const MOST_PIXELS = 134_000_000;
 const MOST_FILE_BYTES = 256 << 20;
 const MOST_SECONDS = 30;
+/** As sharp names them; AVIF is a HEIF. */
+const FORMATS = new Set<string>(['jpeg', 'png', 'webp', 'gif', 'heif', 'tiff']);
 
 /**
  * Decodes a picture of any format sharp reads: upright after its EXIF orientation, sRGB of 8 bits
@@ -26,7 +28,9 @@ export async function decodePicture(bytes: Uint8Array, name = 'picture'): Promis
     throw tooLarge(name, `${bytes.length} bytes`, MOST_FILE_BYTES);
   try {
     const options = { limitInputPixels: false, failOn: 'truncated', pages: 1 } as const;
-    const { width, height } = await sharp(bytes, options).metadata();
+    const { width, height, format } = await sharp(bytes, options).metadata();
+    // Drawings are programs for a renderer, not pictures.
+    if (!FORMATS.has(format)) throw new Error(`${format} is not supported`);
     if (width * height > MOST_PIXELS) throw tooLarge(name, `${width} × ${height}`, MOST_PIXELS);
     const { data, info } = await sharp(bytes, options)
       .timeout({ seconds: MOST_SECONDS })
@@ -61,6 +65,6 @@ function tooLarge(field: string, value: string, most: number): ClmexError {
   return new ClmexError('limit-exceeded', 'the picture is too large', {
     field,
     value,
-    allowed: `up to ${most}`,
+    allowed: `up to ${most} ${value.endsWith('bytes') ? 'bytes' : 'pixels'}`,
   });
 }

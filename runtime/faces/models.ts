@@ -100,6 +100,7 @@ async function taskFiles(path: string): Promise<LandmarkFiles> {
     throw new ClmexError('not-found', 'cannot read the landmark model', {
       field: 'landmarks',
       value: path,
+      allowed: "MediaPipe's face_landmarker.task, or nothing (mesh468) for the package's own",
       cause,
     });
   });
