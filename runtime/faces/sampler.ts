@@ -8,7 +8,7 @@ export interface Look {
 }
 
 export interface Sampling {
-  /** Side of the square input. */
+  /** Side of the square input, an even number. */
   readonly side: number;
   /** Value of black and of white. */
   readonly range: readonly [number, number];
@@ -16,11 +16,16 @@ export interface Sampling {
   readonly border: 'black' | 'repeat';
 }
 
-/** `sample` of `assembly/bilinear.ts`, where its arguments are told. */
-type Bilinear = (...values: number[]) => void;
+/** What `assembly/bilinear.ts` exports, where the arguments are told. */
+interface Bilinear {
+  readonly prepare: (...values: number[]) => void;
+  readonly sample: (...values: number[]) => void;
+}
 
 const compiled = new WebAssembly.Module(Buffer.from(bilinear, 'base64'));
 const PAGE = 1 << 16;
+/** Bytes of the tables of weights, which lie at the memory's start. */
+const TABLES = 8192;
 /** Bytes that the sampling loop touches past an end. */
 const SLACK = 64;
 /** Bytes of picture sampled at once at most. */
@@ -57,13 +62,14 @@ export class Sampler {
   readonly #memory = new WebAssembly.Memory({ initial: 1 });
   readonly #bilinear: Bilinear;
   #bytes = new Uint8Array(this.#memory.buffer);
-  /** Address of the copied pixels; the samples lie before it. */
-  #patch = 0;
+  /** Address of the copied pixels; the samples lie before it, after the tables. */
+  #patch = TABLES;
 
   constructor(sampling: Sampling) {
     this.#sampling = sampling;
     const { exports } = new WebAssembly.Instance(compiled, { env: { memory: this.#memory } });
-    this.#bilinear = exports['sample'] as Bilinear;
+    this.#bilinear = exports as unknown as Bilinear;
+    this.#bilinear.prepare(0, gainOf(sampling));
   }
 
   /**
@@ -73,12 +79,12 @@ export class Sampler {
   sample(looks: readonly Look[]): Float32Array {
     const { side, range } = this.#sampling;
     const size = side * side * 3;
-    this.#patch = looks.length * size * Float32Array.BYTES_PER_ELEMENT + SLACK;
+    this.#patch = TABLES + looks.length * size * Float32Array.BYTES_PER_ELEMENT + SLACK;
     this.#reserve(this.#patch);
     looks.forEach(({ picture, region }, i) => {
       const lattice = latticeOf(region, side);
       if (!Object.values(lattice).every(Number.isFinite)) {
-        new Float32Array(this.#memory.buffer).fill(range[0], i * size, (i + 1) * size);
+        samplesIn(this.#memory, looks.length * size).fill(range[0], i * size, (i + 1) * size);
         return;
       }
       const level = Math.abs(lattice.uy) * side < 1;
@@ -86,7 +92,7 @@ export class Sampler {
       for (let v = 0; v < side; v += lines)
         this.#tile(picture, lattice, { u: 0, v, columns: side, lines }, i * size);
     });
-    return new Float32Array(this.#memory.buffer, 0, looks.length * size);
+    return samplesIn(this.#memory, looks.length * size);
   }
 
   #reserve(bytes: number): void {
@@ -98,7 +104,6 @@ export class Sampler {
 
   #tile(picture: Pixels, lattice: Lattice, tile: Tile, offset: number): void {
     const { side, range, border } = this.#sampling;
-    const [low, high] = range;
     const { ux, uy, vx, vy } = lattice;
     const { u, v, columns, lines } = tile;
     const [x, y] = [lattice.x + u * ux + v * vx, lattice.y + u * uy + v * vy];
@@ -107,16 +112,15 @@ export class Sampler {
     const down = span(y, (columns - 1) * uy, (lines - 1) * vy, picture.height, ring);
     const stride = (across.last - across.first + 1) * 3;
     const bytes = stride * (down.last - down.first + 1);
-    if (bytes > MOST_PATCH && columns * lines > 1) {
+    if (bytes > MOST_PATCH && columns * lines > 2) {
       for (const half of halves(tile)) this.#tile(picture, lattice, half, offset);
       return;
     }
     this.#reserve(this.#patch + bytes + stride);
     this.#take(picture, across, down);
-    const out = (offset + (v * side + u) * 3) * Float32Array.BYTES_PER_ELEMENT;
+    const out = TABLES + (offset + (v * side + u) * 3) * Float32Array.BYTES_PER_ELEMENT;
     const outStride = side * 3 * Float32Array.BYTES_PER_ELEMENT;
-    const gain = (high - low) / 255;
-    this.#bilinear(this.#patch, stride, across.last - across.first, down.last - down.first, x - across.first, y - down.first, ux, uy, vx, vy, columns, lines, gain, low, out, outStride, across.whole && down.whole ? 1 : 0); // prettier-ignore
+    this.#bilinear.sample(0, this.#patch, stride, across.last - across.first, down.last - down.first, x - across.first, y - down.first, ux, uy, vx, vy, columns, lines, gainOf(this.#sampling), range[0], out, outStride, across.whole && down.whole ? 1 : 0); // prettier-ignore
   }
 
   /** Copies columns and rows of a picture, black where they lie outside of it. */
@@ -133,6 +137,12 @@ export class Sampler {
     }
   }
 }
+
+/** Value of one grey level. */
+const gainOf = ({ range: [low, high] }: Sampling): number => (high - low) / 255;
+
+const samplesIn = (memory: WebAssembly.Memory, count: number): Float32Array =>
+  new Float32Array(memory.buffer, TABLES, count);
 
 /**
  * The region's corner falls on the first sample, a pixel's index is its place: the convention of
@@ -167,7 +177,7 @@ function span(start: number, a: number, b: number, length: number, ring: number)
 /** In the order of their samples: a sample spills onto the one that is written after it. */
 function halves({ u, v, columns, lines }: Tile): Tile[] {
   if (lines === 1) {
-    const half = columns >> 1;
+    const half = (columns >> 2) << 1;
     return [{ u, v, columns: half, lines }, { u: u + half, v, columns: columns - half, lines }];
   }
   const half = lines >> 1;
