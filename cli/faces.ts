@@ -121,10 +121,13 @@ async function reportOn(
   };
 }
 
-/** What becomes of a picture that cannot be used; other failures are not the picture's. */
+/** Codes of what is wrong with a picture; other failures would befall every one. */
+const UNUSABLE = new Set<string>(['not-found', 'invalid-file', 'limit-exceeded']);
+
+/** What becomes of a picture that cannot be used. */
 function failed(image: string): (error: unknown) => FailedReport {
   return (error) => {
-    if (!(error instanceof ClmexError)) throw error;
+    if (!(error instanceof ClmexError && UNUSABLE.has(error.code))) throw error;
     reportFailure(error);
     return { image, error: { code: error.code, message: error.message } };
   };

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 
 const SOURCES = [
   'core', 'cli', 'encoder', 'calibration', 'runtime', 'training', 'sdk', 'dashboard',
-  'package.json', 'rollup.config.mjs', 'tsconfig.json', 'tsconfig.build.json',
+  'package.json', 'rollup.config.mjs', 'scripts/assemblyscript.mjs', 'tsconfig.json', 'tsconfig.build.json',
 ]; // prettier-ignore
 
 const newest = (path) => {

@@ -184,7 +184,7 @@ export class FaceFinder {
         found[i] = distinct(results[k]!);
         const [best] = found[i];
         if (best === undefined) return;
-        memory.near = best.box.width > NEAR * Math.max(picture.width, picture.height);
+        memory.near = best.box.width > NEAR * longerSide(picture);
         memory.foundBy = range;
       });
     }
