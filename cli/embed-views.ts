@@ -1,10 +1,10 @@
-import type { Model } from '../encoder/index.js';
+import { ROWS_PER_VIEW, type Model } from '../encoder/index.js';
 import { cosine } from '../encoder/quantise/choose.js';
 import type { Session } from '../runtime/engine/engine.js';
 import type { CroppedView } from './bench-crops.js';
 import { inputsOf } from './quantise-model.js';
 
-const ROWS = 32;
+const VIEWS = 16;
 
 /** Unit vectors of these views, in their order. */
 export async function embedViews(
@@ -15,10 +15,13 @@ export async function embedViews(
   const { size } = model.manifest.crop;
   const [input, output] = [model.graph.inputs[0]!.name, model.graph.outputs[0]!.name];
   const all: Float32Array[] = [];
-  for (let at = 0; at < views.length; at += ROWS) {
-    const part = views.slice(at, at + ROWS);
+  for (let at = 0; at < views.length; at += VIEWS) {
+    const part = views.slice(at, at + VIEWS);
     const crops = part.map(({ crop }) => crop);
-    const feed = { data: inputsOf(model, crops), shape: [part.length, size, size, 1] };
+    const feed = {
+      data: inputsOf(model, crops),
+      shape: [ROWS_PER_VIEW * part.length, size, size, 1],
+    };
     const { data } = (await session.run({ [input]: feed }))[output]!;
     const width = data.length / part.length;
     part.forEach(({ landmarks }, i) =>

@@ -1,9 +1,9 @@
-import type { Model } from '../encoder/index.js';
+import { ROWS_PER_VIEW, type Model } from '../encoder/index.js';
 import type { Graph } from '../encoder/graph.js';
 import type { RunGraph } from '../encoder/quantise/observe.js';
 import type { Engine } from '../runtime/engine/engine.js';
 
-const BATCH = 16;
+const BATCH = 8;
 
 /** Runs graphs in float on an engine, as calibration needs; a graph's session is kept until closed. */
 export class GraphRunner {
@@ -30,11 +30,11 @@ export class GraphRunner {
   }
 }
 
-/** The network's input for these crops, one after the other. */
+/** The network's rows for these crops, one view's after the other's. */
 export function inputsOf(model: Model, crops: readonly Uint8Array[]): Float32Array {
-  const area = model.manifest.crop.size ** 2;
-  const out = new Float32Array(crops.length * area);
-  crops.forEach((crop, i) => model.normalize(crop, out.subarray(i * area, (i + 1) * area)));
+  const length = ROWS_PER_VIEW * model.manifest.crop.size ** 2;
+  const out = new Float32Array(crops.length * length);
+  crops.forEach((crop, i) => model.prepare(crop, out.subarray(i * length, (i + 1) * length)));
   return out;
 }
 

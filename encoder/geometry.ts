@@ -134,15 +134,22 @@ function mirrorOf(at: number): number {
 }
 
 /**
- * One face's part of the embedding: dense, ReLU, dense, length `√share`.
+ * One face's part of the embedding, and its mirror image's: dense, ReLU, dense, length `√share`.
  * @param landmarks N × 3 of the 468- or 478-point mesh.
  */
-function embedGeometry(geometry: Geometry, landmarks: Float32Array): Float32Array {
-  const { reference, mean, deviation, hidden, project, share } = geometry;
+export function embedGeometry(
+  geometry: Geometry,
+  landmarks: Float32Array,
+): [asIs: Float32Array, mirrored: Float32Array] {
   const features = new Float32Array(GEOMETRY_FEATURES);
-  describeGeometry(landmarks, reference.data, features);
-  features.forEach((value, i) => (features[i] = (value - mean.data[i]!) / deviation.data[i]!));
-  const middle = dense(features, hidden).map((value) => Math.max(0, value));
+  describeGeometry(landmarks, geometry.reference.data, features);
+  return [embedFeatures(geometry, features), embedFeatures(geometry, mirrorGeometry(features))];
+}
+
+function embedFeatures(geometry: Geometry, features: Float32Array): Float32Array {
+  const { mean, deviation, hidden, project, share } = geometry;
+  const standard = features.map((value, i) => (value - mean.data[i]!) / deviation.data[i]!);
+  const middle = dense(standard, hidden).map((value) => Math.max(0, value));
   const vector = dense(middle, project);
   const length = Math.max(Math.hypot(...vector), 1e-12) / Math.sqrt(share);
   return vector.map((value) => value / length);
@@ -156,20 +163,5 @@ function dense(input: Float32Array, { kernel, bias }: GeometryLayer): Float32Arr
     if (value === 0) continue;
     for (let o = 0; o < out.length; o++) out[o]! += value * weights[row + o]!;
   }
-  return out;
-}
-
-/** The embedding of a view: the pixels' unit vector and the geometry's, by their shares. */
-export function joinEmbedding(
-  pixels: Float32Array,
-  geometry: Geometry | undefined,
-  landmarks: Float32Array,
-): Float32Array {
-  if (geometry === undefined) return pixels;
-  const bent = embedGeometry(geometry, landmarks);
-  const out = new Float32Array(pixels.length + bent.length);
-  const factor = Math.sqrt(1 - geometry.share);
-  pixels.forEach((value, i) => (out[i] = factor * value));
-  out.set(bent, pixels.length);
   return out;
 }

@@ -1,9 +1,9 @@
 import { ClmexError } from '../core/errors.js';
 import { fuseViews, temperatureFor, toProbabilities, type FusionView } from './fusion.js';
-import { joinEmbedding } from './geometry.js';
 import type { Network } from './archive.js';
 import type { Manifest } from './manifest.js';
 import { cropNormalizer } from './normalize.js';
+import { joinView, viewPreparer, type ViewPreparer } from './view.js';
 
 export interface FuseOptions {
   /** Share of each label at this site instead of the manifest's; positive, sums to 1. */
@@ -22,11 +22,14 @@ export interface Model extends Network {
   readonly manifest: Manifest;
   /** Further files of the package, by name: the same network in other forms, `int8.onnx`. */
   readonly variants: ReadonlyMap<string, Uint8Array>;
-  /** @param crop size² grey bytes. @param out size² numbers, the network's input. */
-  normalize(crop: Uint8Array, out: Float32Array): void;
   /**
-   * A view's embedding from both streams; without a geometry stream the network's output itself.
-   * @param pixels the network's output. @param landmarks N × 3 of the 468- or 478-point mesh.
+   * A view's rows of the network's input.
+   * @param crop size² grey bytes. @param out {@link ROWS_PER_VIEW} × size² numbers.
+   */
+  readonly prepare: ViewPreparer;
+  /**
+   * A view's embedding, a unit vector, from both streams, or from the network alone where there is no geometry.
+   * @param pixels the network's answers to the view's rows. @param landmarks N × 3 of the 468- or 478-point mesh.
    */
   join(pixels: Float32Array, landmarks: Float32Array): Float32Array;
   /**
@@ -45,12 +48,13 @@ export function createModel(
   network: Network,
   variants: ReadonlyMap<string, Uint8Array> = new Map(),
 ): Model {
+  const { size, mask } = manifest.crop;
   return {
     manifest,
     ...network,
     variants,
-    join: (pixels, landmarks) => joinEmbedding(pixels, network.geometry, landmarks),
-    normalize: cropNormalizer(manifest.crop.size, manifest.crop.mask),
+    prepare: viewPreparer(size, cropNormalizer(size, mask)),
+    join: (pixels, landmarks) => joinView(pixels, network.geometry, landmarks),
     fuse: (embeddings, views, { prior = manifest.prior } = {}) => {
       requirePrior(prior, manifest.labels);
       const { logits, weights } = fuseViews(network.head, embeddings, views);

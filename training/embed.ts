@@ -1,34 +1,34 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { forward, toTensors, trainable } from '../encoder/formats/tfjs.js';
 import type { Graph } from '../encoder/graph.js';
-import type { Normalizer } from '../encoder/normalize.js';
+import { ROWS_PER_VIEW, type ViewPreparer } from '../encoder/view.js';
 
-const ROWS = 64;
+const VIEWS = 32;
 
-/** Crops to unit vectors on the current tfjs backend, for validation and evaluation. */
+/** The network's answers to the rows of each crop on the current tfjs backend, as joinView takes them. */
 export async function embedCrops(
   graph: Graph,
-  normalize: Normalizer,
+  prepare: ViewPreparer,
   crops: readonly Uint8Array[],
 ): Promise<Float32Array[]> {
   const size = graph.inputs[0]!.shape[1]!;
   const { slots, initial } = trainable(graph, { batchNorm: false });
   const tensors = toTensors(slots, initial);
-  const embeddings: Float32Array[] = [];
-  for (let at = 0; at < crops.length; at += ROWS) {
-    const part = crops.slice(at, at + ROWS);
-    const images = new Float32Array(part.length * size * size);
-    part.forEach((crop, i) =>
-      normalize(crop, images.subarray(i * size * size, (i + 1) * size * size)),
-    );
+  const answers: Float32Array[] = [];
+  for (let at = 0; at < crops.length; at += VIEWS) {
+    const part = crops.slice(at, at + VIEWS);
+    const rows = ROWS_PER_VIEW * part.length;
+    const length = ROWS_PER_VIEW * size * size;
+    const images = new Float32Array(part.length * length);
+    part.forEach((crop, i) => prepare(crop, images.subarray(i * length, (i + 1) * length)));
     const output = tf.tidy(() =>
-      forward(graph, tensors, tf.tensor4d(images, [part.length, size, size, 1])),
+      forward(graph, tensors, tf.tensor4d(images, [rows, size, size, 1])),
     );
     const values = await output.data<'float32'>();
     output.dispose();
     const width = values.length / part.length;
-    part.forEach((_, i) => embeddings.push(values.slice(i * width, (i + 1) * width)));
+    part.forEach((_, i) => answers.push(values.slice(i * width, (i + 1) * width)));
   }
   tf.dispose([...tensors.values()]);
-  return embeddings;
+  return answers;
 }

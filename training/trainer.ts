@@ -5,6 +5,7 @@ import { ClmexError } from '../core/errors.js';
 import { DEFAULT_CROP } from '../encoder/crop.js';
 import type { Model } from '../encoder/model.js';
 import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
+import { viewPreparer } from '../encoder/view.js';
 import { readDrawn } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
@@ -318,14 +319,9 @@ async function validateRun(
   { recipe, data }: TrainOptions,
 ): Promise<Validation> {
   const network = toNetwork(learner, recipe, arrays.meanParameters, arrays.meanStatistics, frame);
-  const normalize = cropNormalizer(DEFAULT_CROP.size, DEFAULT_MASK);
-  const groups = await embedGroups(
-    data.set,
-    data.validation,
-    VALIDATION_GROUPS,
-    network,
-    normalize,
-  );
+  const { size } = DEFAULT_CROP;
+  const prepare = viewPreparer(size, cropNormalizer(size, DEFAULT_MASK));
+  const groups = await embedGroups(data.set, data.validation, VALIDATION_GROUPS, network, prepare);
   const embeddings = validateEmbeddings(groups);
   return recipe.stage === 'pretrain'
     ? embeddings

@@ -1,8 +1,7 @@
 import { collapseStatistics } from '../encoder/contrastive/index.js';
 import { fuseViews, softmax, type Head } from '../encoder/fusion.js';
-import { joinEmbedding } from '../encoder/geometry.js';
 import type { Network } from '../encoder/index.js';
-import type { Normalizer } from '../encoder/normalize.js';
+import { joinView, type ViewPreparer } from '../encoder/view.js';
 import { Random } from '../encoder/random.js';
 import type { GroupSet, LabelledGroup } from './dataset/groups.js';
 import { embedCrops } from './embed.js';
@@ -21,13 +20,13 @@ export async function embedGroups(
   indices: readonly number[],
   most: number,
   { graph, geometry }: Network,
-  normalize: Normalizer,
+  prepare: ViewPreparer,
 ): Promise<EmbeddedGroup[]> {
   const chosen = new Random(1).shuffle([...indices]).slice(0, most);
   const groups = chosen.map((index) => set.read(index));
   const pixels = await embedCrops(
     graph,
-    normalize,
+    prepare,
     groups.flatMap(({ views }) => views.map(({ crop }) => crop)),
   );
   let at = 0;
@@ -35,7 +34,7 @@ export async function embedGroups(
     ...group,
     views: group.views.map((view) => ({
       ...view,
-      embedding: joinEmbedding(pixels[at++]!, geometry, view.landmarks),
+      embedding: joinView(pixels[at++]!, geometry, view.landmarks),
     })),
   }));
 }

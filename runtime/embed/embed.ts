@@ -1,4 +1,4 @@
-import type { Model } from '../../encoder/index.js';
+import { ROWS_PER_VIEW, type Model } from '../../encoder/index.js';
 import { ClmexError } from '../../core/errors.js';
 import type { Face } from '../../core/types.js';
 import type { Session } from '../engine/engine.js';
@@ -31,17 +31,17 @@ export class EmbedStage {
   async push(views: readonly EncoderView[]): Promise<Float32Array[]> {
     if (views.length === 0) return [];
     const { size } = this.#model.manifest.crop;
-    const area = size * size;
-    if (this.#batch.length < views.length * area)
-      this.#batch = new Float32Array(views.length * area);
-    const data = this.#batch.subarray(0, views.length * area);
+    const length = ROWS_PER_VIEW * size * size;
+    if (this.#batch.length < views.length * length)
+      this.#batch = new Float32Array(views.length * length);
+    const data = this.#batch.subarray(0, views.length * length);
     for (const [i, { crop }] of views.entries()) {
-      this.#model.normalize(crop, data.subarray(i * area, (i + 1) * area));
+      this.#model.prepare(crop, data.subarray(i * length, (i + 1) * length));
     }
     const input = this.#model.graph.inputs[0]!.name;
     const output = this.#model.graph.outputs[0]!.name;
     const outputs = await this.#session.run({
-      [input]: { data, shape: [views.length, size, size, 1] },
+      [input]: { data, shape: [ROWS_PER_VIEW * views.length, size, size, 1] },
     });
     return this.#join(outputs[output]!.data, views);
   }

@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { apply, rotationFromVector } from '../../core/geometry.js';
 import {
   describeGeometry,
+  embedGeometry,
   GEOMETRY_FEATURES,
   GEOMETRY_POINTS,
-  joinEmbedding,
   mirrorGeometry,
   type Geometry,
 } from '../../encoder/geometry.js';
@@ -13,6 +13,16 @@ import { drawn, zeros } from '../../encoder/network.js';
 import { Random } from '../../encoder/random.js';
 
 const HALF = (GEOMETRY_POINTS.length - 21) / 2;
+
+/** The landmarks of the mirrored picture. */
+function mirrorImage(face: Float32Array): Float32Array {
+  const mirrored = new Float32Array(face.length);
+  GEOMETRY_POINTS.forEach((index, at) => {
+    const other = at < 21 ? index : GEOMETRY_POINTS[at < 21 + HALF ? at + HALF : at - HALF]!;
+    mirrored.set([-face[3 * other]!, face[3 * other + 1]!, face[3 * other + 2]!], 3 * index);
+  });
+  return mirrored;
+}
 
 /** A face-like cloud: symmetric in x, wider than deep; a little noise makes it a face of its own. */
 function cloud(seed: number, noise: number): Float32Array {
@@ -89,12 +99,9 @@ describe('geometry of a face', () => {
 
   it('of the mirrored face is the mirrored geometry, and mirroring twice changes nothing', () => {
     const face = moved(cloud(9, 0.3), [0.1, 0.6, 0.2], 3, [10, 20, 0]);
-    const mirrored = new Float32Array(face.length);
-    GEOMETRY_POINTS.forEach((index, at) => {
-      const other = at < 21 ? index : GEOMETRY_POINTS[at < 21 + HALF ? at + HALF : at - HALF]!;
-      mirrored.set([-face[3 * other]!, face[3 * other + 1]!, face[3 * other + 2]!], 3 * index);
-    });
-    expect(furthest(featuresOf(mirrored), mirrorGeometry(featuresOf(face)))).toBeLessThan(1e-4);
+    expect(furthest(featuresOf(mirrorImage(face)), mirrorGeometry(featuresOf(face)))).toBeLessThan(
+      1e-4,
+    );
     expect(mirrorGeometry(mirrorGeometry(featuresOf(face)))).toEqual(featuresOf(face));
   });
 
@@ -119,16 +126,15 @@ describe('the geometry stream', () => {
   };
 
   it('takes its share of the squared length of a unit embedding', () => {
-    const landmarks = cloud(4, 0.3);
-    const pixels = Float32Array.from([0.6, 0.8]);
-    const joined = joinEmbedding(pixels, geometry, landmarks);
-    expect(joined).toHaveLength(6);
-    expect(Math.hypot(...joined)).toBeCloseTo(1, 6);
-    expect(Math.hypot(...joined.subarray(2)) ** 2).toBeCloseTo(0.25, 6);
+    for (const vector of embedGeometry(geometry, cloud(4, 0.3)))
+      expect(Math.hypot(...vector) ** 2).toBeCloseTo(0.25, 6);
   });
 
-  it('leaves the pixels’ embedding as it is where there is none', () => {
-    const pixels = Float32Array.from([0.6, 0.8]);
-    expect(joinEmbedding(pixels, undefined, cloud(4, 0))).toBe(pixels);
+  it('says of a face and of its mirror image the same, the other way round', () => {
+    const [asIs, mirrored] = embedGeometry(geometry, cloud(4, 0.3));
+    expect(furthest(asIs, mirrored)).toBeGreaterThan(1e-3);
+    const [there, back] = embedGeometry(geometry, mirrorImage(cloud(4, 0.3)));
+    expect(furthest(there, mirrored)).toBeLessThan(1e-4);
+    expect(furthest(back, asIs)).toBeLessThan(1e-4);
   });
 });

@@ -78,7 +78,7 @@ export class CaptureRenderer {
 
   #camera(head: Mat3, azimuthDeg: number, random: Random) {
     const azimuth = toRadians(azimuthDeg);
-    const elevation = toRadians(8 * random.normal() + 3);
+    const elevation = toRadians(12 * random.normal() + 3);
     const distance = random.uniform(0.9, 2.5);
     // In head axes: in front is +z, the person's left +x.
     const local: Vec3 = [

@@ -1,4 +1,5 @@
 import { cross, normalize } from '../../core/geometry.js';
+import { makeLenses, type Lenses } from './lens.js';
 import { loft, type Point, type Solid } from './loft.js';
 import type { Random } from './random.js';
 
@@ -13,10 +14,16 @@ const SECTION = 6;
 const HAIRLINE = 0.03;
 const [THICK, HALF_RIMMED] = [0.35, 0.3];
 
+export interface Glasses {
+  readonly frame: Solid;
+  readonly lenses: Lenses;
+}
+
 /** Frames of a random shape that sit before this head's eyes, with temples to the ears. */
-export function makeGlasses(head: Float32Array, random: Random): Solid {
+export function makeGlasses(head: Float32Array, random: Random): Glasses {
   const positions: number[] = [];
   const triangles: number[] = [];
+  const rims: Point[][] = [];
   const [halfWidth, halfHeight] = [random.uniform(2.2, 2.8), random.uniform(1.5, 2.2)];
   const square = random.uniform(0.55, 1);
   const wire = random.chance(THICK) ? random.uniform(0.28, 0.45) : random.uniform(0.09, 0.28);
@@ -40,6 +47,7 @@ export function makeGlasses(head: Float32Array, random: Random): Solid {
       const back = 0.06 * Math.max(0, x * side) ** 2;
       return [centre[0] + x, centre[1] + bend(Math.sin(angle)) * halfHeight, centre[2] - back];
     });
+    rims.push(rim);
     tube(rim, (i) => (i < rim.length / 2 ? wire : below), positions, triangles);
     const hinge: Point = [
       centre[0] + side * halfWidth,
@@ -56,11 +64,12 @@ export function makeGlasses(head: Float32Array, random: Random): Solid {
       triangles,
     );
   }
-  return {
+  const frame: Solid = {
     positions: Float32Array.from(positions),
     triangles: Uint32Array.from(triangles),
     color: [tone, tone * (1 - tint), tone * (1 - tint)],
   };
+  return { frame, lenses: makeLenses(rims, random) };
 }
 
 /** A wire of round section along a line of points, with a radius at each. */

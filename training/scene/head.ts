@@ -4,6 +4,7 @@ import type { Head } from '../../core/types.js';
 import { projectVertices } from './camera.js';
 import { SKIN_VERTICES, type HeadModel } from './head-model.js';
 import { lightVertices, type Environment } from './light.js';
+import { mirrored } from './lens.js';
 import type { Solid } from './loft.js';
 import type { Person } from './person.js';
 import type { Surface } from './rasterise.js';
@@ -20,6 +21,7 @@ export interface LitHead {
   readonly light: Float32Array;
   readonly hairLight?: Float32Array;
   readonly worn: readonly LitSolid[];
+  readonly environment: Environment;
 }
 
 interface LitSolid {
@@ -70,15 +72,10 @@ export function lightHead(
   if (opening > 0.02) lightMouth(model, light, opening);
   const { torso, glasses, hair } = person;
   const worn = [lightSolid(torso, environment, rotation, neck)];
-  if (glasses !== undefined) worn.push(lightSolid(glasses, environment, rotation, IDENTITY3));
-  if (hair === undefined) return { person, positions, light, worn };
-  return {
-    person,
-    positions,
-    light,
-    worn,
-    hairLight: lightHair(hair, light, environment, rotation),
-  };
+  if (glasses !== undefined) worn.push(lightSolid(glasses.frame, environment, rotation, IDENTITY3));
+  const lit = { person, positions, light, worn, environment };
+  if (hair === undefined) return lit;
+  return { ...lit, hairLight: lightHair(hair, light, environment, rotation) };
 }
 
 function lightSolid(solid: Solid, environment: Environment, rotation: Mat3, neck: Mat3): LitSolid {
@@ -158,7 +155,7 @@ function mouthOpening(weights: ShapeWeights): number {
 /** The head's surfaces as one camera sees them. */
 export function headSurfaces(
   model: HeadModel,
-  { person, positions, light, hairLight, worn }: LitHead,
+  { person, positions, light, hairLight, worn, environment }: LitHead,
   place: Head,
   camera: CameraCalibration,
   samplesPerPixel: number,
@@ -188,6 +185,18 @@ export function headSurfaces(
       light: lit,
       albedo: placed.map((_, i) => solid.color[i % 3] ?? 0),
       twoSided: true,
+    });
+  }
+  if (person.glasses !== undefined) {
+    const { lenses } = person.glasses;
+    const room = mirrored(lenses, environment, place, camera, MODEL_UNIT);
+    extra.push({
+      triangles: lenses.triangles,
+      screen: projectVertices(camera, place, lenses.positions, MODEL_UNIT, samplesPerPixel),
+      light: room,
+      albedo: room,
+      twoSided: true,
+      veil: lenses.reflectance,
     });
   }
   return [

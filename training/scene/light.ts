@@ -35,6 +35,24 @@ export function randomEnvironment(random: Random): Environment {
   return { ambient: scaled(tint(random.uniform(-0.4, 0.6)), random.uniform(0.18, 0.6)), lobes };
 }
 
+/** A source is brighter and narrower than what a lobe says of it and its surroundings. */
+const SOURCE = 6;
+
+/**
+ * Linear RGB seen when looking towards a light, 1 for what a white matt surface lit by 1 shows.
+ * @param direction in the world's axes, a unit vector.
+ */
+export function radianceFrom({ ambient, lobes }: Environment, direction: Vec3): Vec3 {
+  const out = ambient.map((value) => value * (1 + 0.35 * direction[1])) as [number, number, number];
+  for (const { direction: towards, color, sharpness } of lobes) {
+    const k = SOURCE * sharpness;
+    // A von Mises–Fisher density times π: what it sends to a surface that faces it is its colour.
+    const density = (k / (2 * (1 - Math.exp(-2 * k)))) * Math.exp(k * (dot(normalize(towards), direction) - 1)); // prettier-ignore
+    for (let c = 0; c < 3; c++) out[c]! += color[c]! * density;
+  }
+  return out;
+}
+
 /** The environment as radiance from each of the precomputed directions, seen from the head. */
 function radiance(environment: Environment, headToWorld: Mat3): Float32Array {
   const out = new Float32Array(LIGHT_DIRECTIONS.length * 3);

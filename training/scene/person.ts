@@ -1,4 +1,5 @@
 import { EYE_SIDE, paintEye } from './eye.js';
+import type { Glasses } from './glasses.js';
 import type { HairStyle } from './hair.js';
 import { fitHair } from './hair.js';
 import { SKIN_VERTICES, type HeadModel } from './head-model.js';
@@ -25,7 +26,7 @@ export interface Person {
     readonly strands: Texture;
   };
   readonly torso: Solid;
-  readonly glasses?: Solid;
+  readonly glasses?: Glasses;
 }
 
 /** How a person looks beyond shape and skin. */
@@ -33,7 +34,7 @@ export interface Looks {
   readonly lashes: number;
   readonly hair?: { readonly style: HairStyle; readonly strands: Texture };
   readonly torso: Solid;
-  readonly glasses?: Solid;
+  readonly glasses?: Glasses;
 }
 
 const TEETH = [0.6, 0.55, 0.46] as const;

@@ -66,7 +66,7 @@ describe('inference', () => {
     const model = await loadModel(join(folder, 'first'));
     const engine = await createEngine({ kind: 'onnxruntime', threads: 1 });
     const stage = new EmbedStage(
-      { ...model, normalize: (_, out) => out.fill(NaN) },
+      { ...model, prepare: (_, out) => out.fill(NaN) },
       await engine.load(model.graph, 'tiny'),
     );
     await expect(stage.push([view])).rejects.toMatchObject({ code: 'engine-failed' });
