@@ -12,8 +12,9 @@ export async function renderedSets(directory: string): Promise<string[]> {
   if (await holdsShards(directory)) return [directory];
   const entries = await readdir(directory, { withFileTypes: true }).catch(() => []);
   const sets: string[] = [];
-  for (const { name } of entries.filter((entry) => entry.isDirectory())) {
-    const folder = join(directory, name);
+  for (const entry of entries) {
+    if (!entry.isDirectory() && !entry.isSymbolicLink()) continue;
+    const folder = join(directory, entry.name);
     if (await holdsShards(folder)) sets.push(folder);
   }
   return sets.sort();
