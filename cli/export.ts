@@ -2,14 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
-import {
-  exportModel,
-  loadCheckpoint,
-  networkOf,
-  openRendered,
-  renderedGroups,
-  selectBackend,
-} from '../training/index.js';
+import { exportModel, loadCheckpoint, networkOf, selectBackend } from '../training/index.js';
 import type { Network } from '../encoder/index.js';
 import { printResult, progress } from './output.js';
 import { angles } from './synth-options.js';
@@ -27,7 +20,6 @@ interface Options {
   readonly provenance?: string;
   readonly blend?: string;
   readonly share: number;
-  readonly strangers?: string;
   readonly json: boolean;
 }
 
@@ -52,10 +44,6 @@ export function register(program: Command): void {
       'average the weights with those of another run or model package, as the one this went on from',
     )
     .option('--share <x>', 'of --run’s weights in that average', share, 0.5)
-    .option(
-      '--strangers <dir>',
-      'a rendered set of people the run never learned from: the attention of fusion is fitted to them',
-    )
     .option('--json', 'print one JSON document', false)
     .action(run);
 }
@@ -72,12 +60,6 @@ async function otherOf(directory: string): Promise<Network> {
   return 'graph' in weights ? weights : networkOf(weights);
 }
 
-async function openStrangers(directory: string | undefined, labels: readonly string[]) {
-  if (directory === undefined) return undefined;
-  const rendered = await openRendered(directory);
-  return { set: renderedGroups(rendered, labels), indices: rendered.indices('train') };
-}
-
 async function run(options: Options): Promise<void> {
   const checkpoint = await loadCheckpoint(join(options.run, 'checkpoint.bin'));
   const other = options.blend === undefined ? undefined : await otherOf(options.blend);
@@ -90,7 +72,6 @@ async function run(options: Options): Promise<void> {
   }
   await selectBackend('wasm');
   const { set, validation, test, trained } = await openHeldOut(options, checkpoint.recipe);
-  const strangers = await openStrangers(options.strangers, checkpoint.labels);
   const table = await exportModel({
     checkpoint,
     set,
@@ -98,12 +79,10 @@ async function run(options: Options): Promise<void> {
     test,
     name: options.name,
     directory: options.out,
-    strangers,
     blend: other && { other, share: options.share },
     provenance: {
       ...trained,
       ...(options.blend === undefined ? {} : { shareOfLastRun: options.share }),
-      ...(strangers && { attentionGroups: strangers.indices.length }),
       ...(await readProvenance(options.provenance)),
     },
     tableCommand:

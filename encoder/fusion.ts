@@ -66,11 +66,8 @@ export function fuseViews(
   return { logits, weights };
 }
 
-/** What one view says by itself: a logit a label. */
-export function viewLogits(
-  { prototypes, prototypesPerLabel, scale }: Head,
-  e: Float32Array,
-): number[] {
+/** What one view says by itself. */
+function viewLogits({ prototypes, prototypesPerLabel, scale }: Head, e: Float32Array): number[] {
   const scaled = Array.from(
     { length: prototypes.data.length / e.length },
     (_, k) => scale * dot(prototypes.data.subarray(k * e.length, (k + 1) * e.length), e),

@@ -1,5 +1,5 @@
 // npm run model -- DATA OUT: everything from rendered people to a model package, each step resumable.
-// DATA holds ict-facekit, london and makehuman-hair; OUT gets rendered/, strangers/, runs/ and model/.
+// DATA holds ict-facekit, london and makehuman-hair; OUT gets rendered/, runs/ and model/.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,7 +10,6 @@ if (data === undefined || out === undefined) {
   process.exit(2);
 }
 const rendered = join(out, 'rendered');
-const strangers = join(out, 'strangers');
 const pre = join(out, 'runs', 'pretrain');
 const fine = join(out, 'runs', 'finetune');
 const settled = join(out, 'runs', 'settle');
@@ -28,8 +27,7 @@ const steps = [
   ['train', 'pretrain', '--data', rendered, '--out', pre, ...recipe('pretrain')],
   ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...recipe('finetune')],
   ['train', 'finetune', '--data', rendered, '--out', settled, '--from', fine, ...pictures, '--lift', '4', ...recipe('settle')],
-  ['synth', 'dataset', '--data', data, '--out', strangers, '--captures', '3000', '--subjects', '300', '--seed', '11', '--resume'],
-  ['export', '--run', settled, '--blend', fine, '--share', '0.75', '--strangers', strangers, '--data', rendered, '--out', model],
+  ['export', '--run', settled, '--blend', fine, '--share', '0.75', '--data', rendered, '--out', model],
   ['quantise', '--model', model, '--data', rendered],
 ]; // prettier-ignore
 for (const given of steps) {

@@ -4,7 +4,6 @@ import type { Network } from '../encoder/index.js';
 import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
 import { viewPreparer } from '../encoder/view.js';
 import { saveModel, type ModelDescription } from '../encoder/package.js';
-import { fitAttention } from './attention.js';
 import { blend } from './blend.js';
 import { fitTemperatures } from './calibrate.js';
 import type { Checkpoint } from './checkpoint.js';
@@ -29,8 +28,6 @@ export interface ExportOptions {
   readonly directory: string;
   /** Another network to average with, and the run's share in it. */
   readonly blend?: { readonly other: Network; readonly share: number } | undefined;
-  /** People whom the encoder never learned from, for the attention of fusion; as trained where absent. */
-  readonly strangers?: { readonly set: GroupSet; readonly indices: readonly number[] } | undefined;
   /** What the manifest says of the data beside the recipe: source, seeds, counts, licences. */
   readonly provenance: Readonly<Record<string, unknown>>;
   /** The command that measures the table again. */
@@ -54,19 +51,9 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
   const { checkpoint, set, directory, name } = options;
   const { recipe, labels } = checkpoint;
   const own = networkOf(checkpoint);
-  const mixed = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
+  const network = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
   const { size } = DEFAULT_CROP;
   const prepare = viewPreparer(size, cropNormalizer(size, DEFAULT_MASK));
-  const { strangers } = options;
-  const network = strangers
-    ? {
-        ...mixed,
-        head: fitAttention(
-          await embedGroups(strangers.set, strangers.indices, Infinity, mixed, prepare),
-          mixed.head,
-        ),
-      }
-    : mixed;
   const embed = (indices: readonly number[]) =>
     embedGroups(set, indices, Infinity, network, prepare);
   const held = await embed(options.validation);
