@@ -1,17 +1,18 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { forward, toTensors, trainable } from '../encoder/formats/tfjs.js';
 import type { Graph } from '../encoder/graph.js';
-import { ROWS_PER_VIEW, type ViewPreparer } from '../encoder/view.js';
+import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
+import { ROWS_PER_VIEW, viewPreparer } from '../encoder/view.js';
 
 const VIEWS = 32;
 
 /** The network's answers to the rows of each crop on the current tfjs backend, as joinView takes them. */
 export async function embedCrops(
   graph: Graph,
-  prepare: ViewPreparer,
   crops: readonly Uint8Array[],
 ): Promise<Float32Array[]> {
   const size = graph.inputs[0]!.shape[1]!;
+  const prepare = viewPreparer(size, cropNormalizer(size, DEFAULT_MASK));
   const { slots, initial } = trainable(graph, { batchNorm: false });
   const tensors = toTensors(slots, initial);
   const answers: Float32Array[] = [];

@@ -1,8 +1,7 @@
 import { DEFAULT_CROP } from '../encoder/crop.js';
 import { createModel, type Model } from '../encoder/model.js';
 import type { Network } from '../encoder/index.js';
-import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
-import { viewPreparer } from '../encoder/view.js';
+import { DEFAULT_MASK } from '../encoder/normalize.js';
 import { saveModel, type ModelDescription } from '../encoder/package.js';
 import { blend } from './blend.js';
 import { fitTemperatures } from './calibrate.js';
@@ -52,10 +51,7 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
   const { recipe, labels } = checkpoint;
   const own = networkOf(checkpoint);
   const network = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
-  const { size } = DEFAULT_CROP;
-  const prepare = viewPreparer(size, cropNormalizer(size, DEFAULT_MASK));
-  const embed = (indices: readonly number[]) =>
-    embedGroups(set, indices, Infinity, network, prepare);
+  const embed = (indices: readonly number[]) => embedGroups(set, indices, Infinity, network);
   const held = await embed(options.validation);
   const statistics = statisticsOf(
     held.flatMap(({ views }) => views.map(({ embedding }) => embedding)),

@@ -2,10 +2,7 @@ import { createHash } from 'node:crypto';
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClmexError } from '../core/errors.js';
-import { DEFAULT_CROP } from '../encoder/crop.js';
 import type { Model } from '../encoder/model.js';
-import { cropNormalizer, DEFAULT_MASK } from '../encoder/normalize.js';
-import { viewPreparer } from '../encoder/view.js';
 import { readDrawn } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
@@ -319,9 +316,7 @@ async function validateRun(
   { recipe, data }: TrainOptions,
 ): Promise<Validation> {
   const network = toNetwork(learner, recipe, arrays.meanParameters, arrays.meanStatistics, frame);
-  const { size } = DEFAULT_CROP;
-  const prepare = viewPreparer(size, cropNormalizer(size, DEFAULT_MASK));
-  const groups = await embedGroups(data.set, data.validation, VALIDATION_GROUPS, network, prepare);
+  const groups = await embedGroups(data.set, data.validation, VALIDATION_GROUPS, network);
   const embeddings = validateEmbeddings(groups);
   return recipe.stage === 'pretrain'
     ? embeddings

@@ -1,7 +1,7 @@
 import { collapseStatistics } from '../encoder/contrastive/index.js';
 import { fuseViews, softmax, type Head } from '../encoder/fusion.js';
 import type { Network } from '../encoder/index.js';
-import { joinView, type ViewPreparer } from '../encoder/view.js';
+import { joinView } from '../encoder/view.js';
 import { Random } from '../encoder/random.js';
 import type { GroupSet, LabelledGroup } from './dataset/groups.js';
 import { embedCrops } from './embed.js';
@@ -20,13 +20,11 @@ export async function embedGroups(
   indices: readonly number[],
   most: number,
   { graph, geometry }: Network,
-  prepare: ViewPreparer,
 ): Promise<EmbeddedGroup[]> {
   const chosen = new Random(1).shuffle([...indices]).slice(0, most);
   const groups = chosen.map((index) => set.read(index));
   const pixels = await embedCrops(
     graph,
-    prepare,
     groups.flatMap(({ views }) => views.map(({ crop }) => crop)),
   );
   let at = 0;
