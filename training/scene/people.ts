@@ -3,6 +3,7 @@ import { ClmexError } from '../../core/errors.js';
 import type { Split } from '../dataset/shard.js';
 import { paintHair, randomHairColor, readHair, type HairStyle } from './hair.js';
 import { makeGlasses } from './glasses.js';
+import { identityLike } from './identity.js';
 import { makePerson, type Person } from './person.js';
 import { readHeadModel, type HeadModel } from './head-model.js';
 import { hashText, Random } from './random.js';
@@ -76,11 +77,8 @@ export class Studio {
   async #make(id: string, portraitId: string, variant: number): Promise<Person> {
     const random = new Random(`person ${id}`);
     const skin = await this.#skin(portraitId);
-    const own = variant === 0 ? 1 : 0.5;
-    const identity = Array.from(
-      { length: IDENTITY_MODES },
-      (_, mode) => own * (skin.fit.identity[mode] ?? 0) + (1 - own) * 1.6 * random.normal(),
-    );
+    const likeness = variant === 0 ? 1 : 0.5;
+    const identity = identityLike(random, skin.fit.identity, likeness, IDENTITY_MODES);
     const style = this.hair.length > 0 && random.chance(0.8) ? random.pick(this.hair) : undefined;
     const other = randomHairColor(random);
     const color = random.chance(0.75) ? (skin.hairTone ?? other) : other;

@@ -6,8 +6,11 @@ import { CaptureRenderer, PORTRAIT_SIDE, type Capture } from '../../../training/
 import { fitMesh, placeCanonical } from '../../../training/scene/mesh-fit.js';
 import { CANONICAL_ORIGIN, CANONICAL_SCALE, MESH_POINTS } from '../../../training/scene/mesh468.js';
 import { parseObj, readText } from '../../../training/scene/obj.js';
+import { AVERAGE_IDENTITY } from '../../../training/scene/identity.js';
 import { splitOf, Studio } from '../../../training/scene/people.js';
 import { Random } from '../../../training/scene/random.js';
+import { fitPhoto } from '../../../training/scene/skin-fit.js';
+import { readPortraitLandmarks } from '../../../training/scene/skin.js';
 import { describeWithData, sharedData } from '../../support/shared-data.js';
 
 describeWithData('rendered people', () => {
@@ -40,6 +43,18 @@ describeWithData('rendered people', () => {
     expect(skin.fit.rmseCm).toBeLessThan(0.4);
     expect(Math.max(...skin.fit.identity.map(Math.abs))).toBeLessThan(4);
   });
+
+  it('vary about the average of the training portraits, as the fits of these give it', async () => {
+    const portraits = await readPortraitLandmarks(sharedData('london'));
+    const fits = studio.portraits('train').map((id) => {
+      const pixels = portraits.get(id)!.map(([x, y]) => [1024 * x, 1024 * y] as const);
+      return fitPhoto(studio.model, pixels).identity;
+    });
+    AVERAGE_IDENTITY.forEach((stored, mode) => {
+      const mean = fits.reduce((sum, fit) => sum + fit[mode]!, 0) / fits.length;
+      expect(Math.abs(stored - mean), `mode ${String(mode)}`).toBeLessThan(0.01);
+    });
+  }, 60_000);
 
   it('are found by the face models, and seen as they stand, up to half profile', async () => {
     const stage = await FaceStage.create({
