@@ -31,7 +31,7 @@ export function register(program: Command): void {
     .requiredOption('--run <dir>', 'holds the checkpoint of clmex train finetune')
     .requiredOption(
       '--data <dir>',
-      'what the run learned from: a rendered set’s validation people calibrate, its test people measure; of any other source those whom training left out do both, by halves',
+      'people whom the run left out: a rendered set’s validation people calibrate, its test people measure; of any other source those whom training left out do both, by halves',
     )
     .requiredOption('--out <dir>', 'the package; an older one there is replaced')
     .option('--root <dir>', 'where the paths of a manifest start', '.')
@@ -71,7 +71,7 @@ async function run(options: Options): Promise<void> {
     });
   }
   await selectBackend('wasm');
-  const { set, validation, test, trained } = await openHeldOut(options, checkpoint.recipe);
+  const { set, validation, test, rendered } = await openHeldOut(options, checkpoint.recipe);
   const table = await exportModel({
     checkpoint,
     set,
@@ -81,17 +81,16 @@ async function run(options: Options): Promise<void> {
     directory: options.out,
     blend: other && { other, share: options.share },
     provenance: {
-      ...trained,
+      ...checkpoint.learned,
       ...(options.blend === undefined ? {} : { shareOfLastRun: options.share }),
       ...(await readProvenance(options.provenance)),
     },
-    tableCommand:
-      trained.data === 'rendered'
-        ? 'clmex evaluate --model MODEL --data RENDERED --split test --json'
-        : 'clmex export, over half of the people whom training left out',
+    tableCommand: rendered
+      ? 'clmex evaluate --model MODEL --data RENDERED --split test --json'
+      : 'clmex export, over half of the people whom training left out',
   });
   // Weights that are new make older int8 forms wrong: the package has none until it is quantised.
-  const faces = trained.data === 'rendered' ? `--data ${options.data}` : '--config RIG';
+  const faces = rendered ? `--data ${options.data}` : '--config RIG';
   const next = `clmex quantise --model ${options.out} ${faces}`;
   progress(`without int8 forms; ${next} adds them`);
   printResult(options.json, { out: options.out, table, int8: { forms: [], next } }, () => {

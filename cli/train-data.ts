@@ -68,12 +68,12 @@ export interface HeldOut {
   readonly set: GroupSet;
   readonly validation: readonly number[];
   readonly test: readonly number[];
-  readonly trained: { readonly data: string; readonly groups: number; readonly people: number };
+  readonly rendered: boolean;
 }
 
 /** Of a real source those who were watched in training, halved; one person has to do for both. */
 export async function openHeldOut(options: DataOptions, recipe: Recipe): Promise<HeldOut> {
-  const { set, train, validation: held, rendered } = await openData(options, recipe);
+  const { set, validation: held, rendered } = await openData(options, recipe);
   const personOf = (index: number): string => set.info(index).personId;
   const people = [...new Set(held.map(personOf))];
   const measured = new Set(people.slice(Math.floor(people.length / 2)));
@@ -82,11 +82,7 @@ export async function openHeldOut(options: DataOptions, recipe: Recipe): Promise
     set,
     validation: rendered ? held : calibrating,
     test: rendered?.indices('test') ?? held.filter((i) => measured.has(personOf(i))),
-    trained: {
-      data: rendered ? 'rendered' : 'pictures',
-      groups: train.length,
-      people: new Set(train.map(personOf)).size,
-    },
+    rendered: rendered !== undefined,
   };
 }
 

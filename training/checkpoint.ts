@@ -12,12 +12,22 @@ export interface Checkpoint {
   readonly architecture: string;
   /** Of people and labels the run learns from; absent in older files. */
   readonly data?: string | undefined;
+  /** What the run learns from; absent in older files. */
+  readonly learned?: Learned | undefined;
   /** Steps taken. */
   readonly step: number;
   /** By name: parameters, statistics, their running means, the optimiser's memory. */
   readonly arrays: Readonly<Record<string, Float32Array>>;
 }
 
+/** How much a run learns from: moments and people of its data, groups of pictures beside it. */
+export interface Learned {
+  readonly groups: number;
+  readonly people: number;
+  readonly pictures: number;
+}
+
+const count = z.number().int().nonnegative();
 const MAGIC = 'CLMEXCP1';
 const headerSchema = z.object({
   recipe: recipeSchema,
@@ -25,8 +35,9 @@ const headerSchema = z.object({
   shapes: z.number(),
   architecture: z.string(),
   data: z.string().optional(),
+  learned: z.object({ groups: count, people: count, pictures: count }).optional(),
   step: z.number().int(),
-  arrays: z.array(z.object({ name: z.string(), length: z.number().int().nonnegative() })),
+  arrays: z.array(z.object({ name: z.string(), length: count })),
 });
 
 /** One file: magic, header length, JSON header, float32 arrays; written aside and renamed. */

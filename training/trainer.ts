@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { ClmexError } from '../core/errors.js';
 import type { Model } from '../encoder/model.js';
 import { readDrawn } from './batch.js';
-import { loadCheckpoint, saveCheckpoint, type Checkpoint } from './checkpoint.js';
+import { loadCheckpoint, saveCheckpoint, type Checkpoint, type Learned } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
 import { fitGeometryFrame, packFrame, unpackFrame, type GeometryFrame } from './geometry-frame.js';
 import { createLearner, toNetwork, type Learner } from './learner.js';
@@ -267,6 +267,11 @@ function fingerprintOf({ set, train, pictures = [] }: TrainingData): string {
   return hash.digest('hex');
 }
 
+function learnedOf({ set, train, pictures = [] }: TrainingData): Learned {
+  const people = new Set(train.map((index) => set.info(index).personId)).size;
+  return { groups: train.length, people, pictures: pictures.length };
+}
+
 /** Lines past the checkpoint would be written twice. */
 async function truncateLog(directory: string, step: number): Promise<void> {
   const path = join(directory, LOG);
@@ -304,6 +309,7 @@ async function saveRun(
     shapes: shapesOf(learner),
     architecture: learner.architecture,
     data: fingerprint,
+    learned: learnedOf(data),
     step,
     arrays: { ...arrays, ...memory, ...(frame && { frame: packFrame(frame) }) },
   };

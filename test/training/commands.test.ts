@@ -163,7 +163,11 @@ describe('training from the command line', () => {
     const { table } = json(exported) as { table: Evaluation };
     expect(table.n).toBeGreaterThan(100);
     const { manifest } = await loadModel(at('own-model'));
-    expect(manifest.training).toMatchObject({ data: 'pictures', people: 1, shareOfLastRun: 0.5, steps: 2 });
+    expect(manifest.training).toMatchObject({ people: 1, pictures: 0, shareOfLastRun: 0.5, steps: 2 });
+    // Measured on others, the package still says whom it learned from.
+    json(await runCli('export', '--run', at('own'), '--data', at('set'), '--out', at('measured'), '--json'));
+    const { groups, people } = (await loadModel(at('measured'))).manifest.training;
+    expect({ groups, people }).toEqual({ groups: manifest.training['groups'], people: 1 });
     expect(manifest.temperatures.every((t) => t > 0)).toBe(true);
   }, 120_000); // prettier-ignore
 
