@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { writeMap } from '../../cli/evaluate-map.js';
 import { Random } from '../../encoder/random.js';
 import type { EvaluatedGroup } from '../../training/index.js';
@@ -17,9 +17,15 @@ const groups = (count: number): EvaluatedGroup[] =>
     })),
   }));
 
+async function temporaryFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'clmex-map-'));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 describe('a drawn map', () => {
   it('shows each face by label, person and yaw, and names labels as text', async () => {
-    const path = join(await mkdtemp(join(tmpdir(), 'clmex-map-')), 'map.svg');
+    const path = join(await temporaryFolder(), 'map.svg');
     await writeMap(path, groups(20), ['calm', '<loud>'], 1);
     const svg = await readFile(path, 'utf8');
     expect(svg.match(/<circle [^>]*r="2.2"/g)).toHaveLength(3 * 40);
@@ -28,7 +34,7 @@ describe('a drawn map', () => {
   });
 
   it('refuses too few faces and leaves no file behind', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'clmex-map-'));
+    const folder = await temporaryFolder();
     await expect(writeMap(join(folder, 'map.svg'), groups(5), ['a', 'b'], 1)).rejects.toMatchObject(
       { code: 'invalid-argument', field: '--map', value: 10 },
     );
