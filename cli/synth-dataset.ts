@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { planDataset, type PlannedShard } from '../training/dataset/plan.js';
 import { ShardRenderer } from '../training/dataset/render.js';
-import { SHARD_INDEX, shardName } from '../training/dataset/shard.js';
+import { SHARD_INDEX, shardName, SPLITS, type Split } from '../training/dataset/shard.js';
 import { Studio } from '../training/scene/people.js';
 import { printResult, progress } from './output.js';
 import { dataFolder, wholeNumber } from './synth-options.js';
@@ -17,6 +17,7 @@ interface Options {
   readonly subjects: number;
   readonly captures: number;
   readonly views: number;
+  readonly split: Split | 'all';
   readonly seed: number;
   readonly workers: number;
   readonly part: number;
@@ -34,6 +35,11 @@ export function registerDataset(synth: Command): void {
     .option('--subjects <n>', 'rendered people over all splits', wholeNumber(3), 240)
     .option('--captures <n>', 'moments to render', wholeNumber(1), 800)
     .option('--views <n>', 'views a moment, spread over −90 … 90°', wholeNumber(1), 5)
+    .addOption(
+      new Option('--split <name>', 'render people of this split alone: a set that only measures')
+        .choices([...SPLITS, 'all'])
+        .default('all'),
+    )
     .option('--seed <n>', 'fixes everything random', wholeNumber(0), 1)
     .option('--workers <n>', 'processes', wholeNumber(1), 1)
     .option('--part <n>', 'of those, do only this one’s share (0: start all)', wholeNumber(0), 0)
@@ -83,15 +89,16 @@ async function part(number: number): Promise<void> {
 }
 
 async function render(
-  { data, out, subjects, captures, views, seed, workers, part: mine }: Options,
+  { data, out, subjects, captures, views, split, seed, workers, part: mine }: Options,
   there: ReadonlySet<string>,
 ): Promise<{ captures: number; views: number; found: number }> {
   const studio = await Studio.open(dataFolder(data));
   const face = await openMeasure();
   const shards = planDataset({ subjects, captures, seed }, (split) => studio.portraits(split));
+  const wanted = shards.filter((shard) => split === 'all' || shard.split === split);
   const missing = (shard: PlannedShard): boolean => !there.has(`${shardName(shard.number)}.json`);
-  const todo = shards.filter(
-    (shard) => (mine === 0 || shard.number % workers === mine - 1) && missing(shard),
+  const todo = wanted.filter(
+    (shard, i) => (mine === 0 || i % workers === mine - 1) && missing(shard),
   );
   const renderer = new ShardRenderer(studio, face.measure);
   const counts = { captures: 0, views: 0, found: 0 };

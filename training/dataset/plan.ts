@@ -24,6 +24,9 @@ export interface DatasetPlan {
   readonly seed: number;
 }
 
+/** Beyond the portraits' own shapes each seed has people of its own, up to this many a portrait. */
+const VARIANTS_A_SEED = 1000;
+
 /** Captures a shard: few enough that an interrupted run loses little. */
 export const SHARD_CAPTURES = 20;
 
@@ -44,7 +47,7 @@ export function planDataset(
       const count = Math.max(1, Math.round(subjects * SHARES[split]));
       const ids = Array.from({ length: skins.length === 0 ? 0 : count }, (_, i) => ({
         portraitId: skins[i % skins.length]!,
-        variant: Math.floor(i / skins.length),
+        variant: variantOf(Math.floor(i / skins.length), seed),
       }));
       return [split, ids];
     }),
@@ -67,6 +70,10 @@ export function planDataset(
     };
   });
 }
+
+/** The first layer are the portraits' own shapes, the same in every set. */
+const variantOf = (layer: number, seed: number): number =>
+  layer === 0 ? 0 : seed * VARIANTS_A_SEED + layer;
 
 /** The split that is furthest behind its share. */
 function neediest(done: Readonly<Record<Split, number>>, number: number): Split {

@@ -1,5 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { ClmexError } from '../../core/errors.js';
 import type { ExpressionLabel } from '../../core/types.js';
 import { renderedSets } from './rendered-folder.js';
@@ -123,8 +123,8 @@ export class RenderedSet {
 
 /**
  * Loads the shards that are complete in a folder written by `clmex synth dataset`, or in all such
- * folders within one: every set draws its own people, whose ids then start with their set's folder. A
- * set that is still growing may be opened at any time.
+ * folders within one: who bears the same id in two sets is the same person. A set that is still
+ * growing may be opened at any time.
  * @throws ClmexError `not-found` where there is no shard, `invalid-file` where one is damaged.
  */
 export async function openRendered(dir: string): Promise<RenderedSet> {
@@ -139,8 +139,7 @@ export async function openRendered(dir: string): Promise<RenderedSet> {
   const shards: LoadedShard[] = [];
   for (const set of sets) {
     const indexes = (await readdir(set)).filter((name) => SHARD_INDEX.test(name)).sort();
-    const loaded = await Promise.all(indexes.map((name) => readShard(join(set, name))));
-    shards.push(...(sets.length === 1 ? loaded : loaded.map((one) => named(one, basename(set)))));
+    shards.push(...(await Promise.all(indexes.map((name) => readShard(join(set, name))))));
   }
   return new RenderedSet(shards);
 }
@@ -148,14 +147,6 @@ export async function openRendered(dir: string): Promise<RenderedSet> {
 interface LoadedShard {
   readonly shard: Shard;
   readonly bytes: Buffer;
-}
-
-function named({ shard, bytes }: LoadedShard, set: string): LoadedShard {
-  const captures = shard.captures.map((capture) => ({
-    ...capture,
-    personId: `${set}/${capture.personId}`,
-  }));
-  return { shard: { ...shard, captures }, bytes };
 }
 
 async function readShard(path: string): Promise<LoadedShard> {

@@ -64,11 +64,11 @@ describe('a rendered set', () => {
     expect(set.read(2).views[0]!.crop).toEqual(view(4).crop);
   });
 
-  it('joins the sets of a folder, whose people are not the same', async () => {
+  it('joins the sets of a folder, in which an id is one person', async () => {
     await writeShard(join(dir, 'b'), 0, shard('test', [1]), [view(2)]);
     await writeShard(join(dir, 'a'), 0, shard('test', [1]), [view(1)]);
     const set = await openRendered(dir);
-    expect(set.people('test')).toEqual(['a/test-0', 'b/test-0']);
+    expect(set.people('test')).toEqual(['test-0']);
     expect([0, 1].map((i) => set.read(i).views[0]!.crop[0])).toEqual([1, 2]);
   });
 
@@ -132,6 +132,20 @@ describe('the plan of a set', () => {
         .map(({ label }) => label),
     );
     expect(labels.size).toBe(EXPRESSION_LABELS.length);
+  });
+
+  it('draws people of its own for each seed, besides those of the portraits’ own shape', () => {
+    const people = (seed: number): Set<string> =>
+      new Set(
+        planDataset({ subjects: 60, captures: 2000, seed }, portraits)
+          .flatMap(({ captures }) => captures)
+          .map(({ portraitId, variant }) => `${portraitId}-${String(variant)}`),
+      );
+    const [some, others] = [people(5), people(6)];
+    const both = [...some].filter((person) => others.has(person));
+    expect(some.size).toBe(60);
+    expect(both.length).toBeGreaterThan(10);
+    expect(both.every((person) => person.endsWith('-0'))).toBe(true);
   });
 
   it('begins a larger set like a smaller one', () => {
