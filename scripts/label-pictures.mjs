@@ -50,5 +50,5 @@ if (stdout === '') process.exit(status ?? 1);
 console.log('path,label');
 for (const { image, faces = [] } of JSON.parse(stdout)) {
   const label = faces[0] && labelOf(faces[0].blendshapes);
-  if (label !== undefined) console.log(`${resolve(image)},${label}`);
+  if (label !== undefined) console.log(`"${resolve(image).replaceAll('"', '""')}",${label}`);
 }
