@@ -6,6 +6,7 @@ import {
   type EvaluatedGroup, type Split,
 } from '../training/index.js'; // prettier-ignore
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
+import { requireSplit } from './rendered-split.js';
 
 export interface DataOptions extends PictureSource {
   readonly split: Split | 'all';
@@ -65,7 +66,9 @@ export class EvaluationData {
     const rendered = await openRendered(directory);
     const set = renderedGroups(rendered, EXPRESSION_LABELS);
     const indices =
-      split === 'all' ? Array.from({ length: set.size }, (_, i) => i) : rendered.indices(split);
+      split === 'all'
+        ? Array.from({ length: set.size }, (_, i) => i)
+        : requireSplit(rendered, directory, split);
     const groups: EvaluatedGroup[] = [];
     for (const index of indices) groups.push(...(await this.#embedded([set.read(index)])));
     return groups;

@@ -1,4 +1,5 @@
-import { rename, writeFile } from 'node:fs/promises';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { ClmexError } from '../core/errors.js';
 import { Random } from '../encoder/random.js';
 import { mapEmbeddings, type EvaluatedGroup } from '../training/index.js';
@@ -45,6 +46,7 @@ export async function writeMap(
   const points = new Random(seed).shuffle(all).slice(0, MOST_POINTS);
   const places = await mapEmbeddings(points.map(({ embedding }) => embedding), seed); // prettier-ignore
   const aside = `${path}.tmp-${process.pid}`;
+  await mkdir(dirname(path), { recursive: true });
   await writeFile(aside, drawing(points, places, labels));
   await rename(aside, path);
 }

@@ -15,6 +15,7 @@ import { collectCrops } from './bench-crops.js';
 import { rounded, SAMPLE_CONFIG } from './bench-environment.js';
 import { compareEmbeddings, embedViews, type Nearness } from './embed-views.js';
 import { integer, printResult, progress } from './output.js';
+import { requireSplit } from './rendered-split.js';
 import { batchesOf, GraphRunner, inputsOf } from './quantise-model.js';
 
 interface Options {
@@ -104,11 +105,11 @@ async function facesOf(
   const rendered = await openRendered(data);
   const set = renderedGroups(rendered, model.manifest.labels);
   const views = new Random(1)
-    .shuffle(rendered.indices('validation'))
+    .shuffle(requireSplit(rendered, data, 'validation'))
     .slice(0, crops + held)
     .flatMap((index) => set.read(index).views.map(({ crop }) => crop));
   const read = (split: 'validation' | 'test'): LabelledGroup[] =>
-    rendered.indices(split).map((index) => set.read(index));
+    requireSplit(rendered, data, split).map((index) => set.read(index));
   const shuffled = new Random(2).shuffle(views);
   return {
     calibrate: shuffled.slice(held, held + crops),

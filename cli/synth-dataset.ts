@@ -1,11 +1,18 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
-import { planDataset, type PlannedShard } from '../training/dataset/plan.js';
+import { planDataset, SHARD_CAPTURES, type PlannedShard } from '../training/dataset/plan.js';
 import { ShardRenderer } from '../training/dataset/render.js';
-import { SHARD_INDEX, shardName, SPLITS, type Split } from '../training/dataset/shard.js';
+import {
+  parseShard,
+  SHARD_INDEX,
+  shardName,
+  SPLITS,
+  type Split,
+} from '../training/dataset/shard.js';
 import { Studio } from '../training/scene/people.js';
 import { printResult, progress } from './output.js';
 import { dataFolder, wholeNumber } from './synth-options.js';
@@ -25,6 +32,9 @@ interface Options {
   readonly json: boolean;
 }
 
+/** With so many each split has a shard. */
+const ENOUGH_CAPTURES = 10 * SHARD_CAPTURES;
+
 /** `clmex synth dataset`: captures of rendered people as the faces stage measures them. */
 export function registerDataset(synth: Command): void {
   synth
@@ -33,7 +43,12 @@ export function registerDataset(synth: Command): void {
     .requiredOption('--out <dir>', 'folder for the shards')
     .option('--data <dir>', 'holds ict-facekit/, london/, makehuman-hair/ (default: $CLMEX_DATA)')
     .option('--subjects <n>', 'rendered people over all splits', wholeNumber(3), 240)
-    .option('--captures <n>', 'moments to render', wholeNumber(1), 800)
+    .option(
+      '--captures <n>',
+      'moments over all splits: 80 % train, 12 % validation, 8 % test',
+      wholeNumber(1),
+      800,
+    )
     .option('--views <n>', 'views a moment, spread over −90 … 90°', wholeNumber(1), 5)
     .addOption(
       new Option('--split <name>', 'render people of this split alone: a set that only measures')
@@ -58,6 +73,7 @@ async function run(options: Options): Promise<void> {
       allowed: 'an empty folder, or --resume',
     });
   }
+  await requireSameSeed(options, there);
   if (options.workers > 1 && options.part === 0) {
     await Promise.all(Array.from({ length: options.workers }, (_, i) => part(i + 1)));
     printResult(options.json, { out: options.out }, () => `training set in ${options.out}`);
@@ -70,6 +86,20 @@ async function run(options: Options): Promise<void> {
     () =>
       `${String(counts.captures)} captures, faces found in ${String(counts.found)} of ${String(counts.views)} views: ${options.out}`,
   );
+}
+
+/** What is there must be of the set that goes on. */
+async function requireSameSeed({ out, seed }: Options, there: ReadonlySet<string>): Promise<void> {
+  const [first] = there;
+  if (first === undefined) return;
+  const path = join(out, first);
+  const known = parseShard(await readFile(path, 'utf8'), path).seed;
+  if (known === seed) return;
+  throw new ClmexError('invalid-argument', 'the folder holds shards of another seed', {
+    field: '--seed',
+    value: seed,
+    allowed: `${String(known)}, or another folder`,
+  });
 }
 
 /** Runs this very command once more for one share of the shards. */
@@ -93,9 +123,16 @@ async function render(
   there: ReadonlySet<string>,
 ): Promise<{ captures: number; views: number; found: number }> {
   const studio = await Studio.open(dataFolder(data));
-  const face = await openMeasure();
-  const shards = planDataset({ subjects, captures, seed }, (split) => studio.portraits(split));
+  const shards = planDataset({ subjects, captures, seed }, (of) => studio.portraits(of));
   const wanted = shards.filter((shard) => split === 'all' || shard.split === split);
+  if (wanted.length === 0) {
+    throw new ClmexError('invalid-argument', `too few for a shard of the ${split} split`, {
+      field: '--captures',
+      value: captures,
+      allowed: `${String(ENOUGH_CAPTURES)} and more: they are counted over all splits`,
+    });
+  }
+  const face = await openMeasure();
   const missing = (shard: PlannedShard): boolean => !there.has(`${shardName(shard.number)}.json`);
   const todo = wanted.filter(
     (shard, i) => (mine === 0 || i % workers === mine - 1) && missing(shard),

@@ -7,6 +7,7 @@ import {
 import { ClmexError } from '../core/errors.js';
 import { otherExpressions, pictureGroups } from './picture-groups.js';
 import type { PictureSource } from './read-groups.js';
+import { requireSplit } from './rendered-split.js';
 
 export interface DataOptions {
   readonly data: string;
@@ -35,6 +36,7 @@ export async function openTrainingData(
   recipe: Recipe,
 ): Promise<TrainingData> {
   const { set, train: all, validation, rendered } = await openData(options, recipe);
+  if (rendered) requireSplit(rendered, options.data, 'train');
   const finetune = recipe.stage === 'finetune';
   const train = finetune ? shareOfLabels(set, all, recipe.labelShare, recipe.seed) : all;
   if (options.pictures === undefined) return { set, train, validation };
@@ -54,8 +56,12 @@ async function openData(options: DataOptions, recipe: Recipe): Promise<Opened> {
   if (await isRendered(data)) {
     const rendered = await openRendered(data);
     const set = renderedGroups(rendered, EXPRESSION_LABELS);
-    const [train, validation] = [rendered.indices('train'), rendered.indices('validation')];
-    return { set, train, validation, rendered };
+    return {
+      set,
+      train: rendered.indices('train'),
+      validation: requireSplit(rendered, data, 'validation'),
+      rendered,
+    };
   }
   const source = sourceOf(data, root);
   const labels = EXPRESSION_LABELS;
@@ -81,7 +87,9 @@ export async function openHeldOut(options: DataOptions, recipe: Recipe): Promise
   return {
     set,
     validation: rendered ? held : calibrating,
-    test: rendered?.indices('test') ?? held.filter((i) => measured.has(personOf(i))),
+    test: rendered
+      ? requireSplit(rendered, options.data, 'test')
+      : held.filter((i) => measured.has(personOf(i))),
     rendered: rendered !== undefined,
   };
 }

@@ -2,6 +2,7 @@
 // faces whose blendshapes leave no doubt. Pictures without labels then say how real people fare.
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
 
 const [task, ...pictures] = process.argv.slice(2);
 if (task === undefined || pictures.length === 0) {
@@ -32,7 +33,7 @@ function labelOf(blendshapes) {
 }
 
 const given = [
-  'dist/cli.js',
+  fileURLToPath(new URL('../dist/cli.js', import.meta.url)),
   'faces',
   '--landmarks',
   task,
@@ -47,8 +48,14 @@ const { stdout, status } = spawnSync(process.execPath, given, {
   stdio: ['ignore', 'pipe', 'inherit'],
 });
 if (stdout === '') process.exit(status ?? 1);
+const entries = JSON.parse(stdout);
+let labelled = 0;
 console.log('path,label');
-for (const { image, faces = [] } of JSON.parse(stdout)) {
+for (const { image, faces = [] } of entries) {
   const label = faces[0] && labelOf(faces[0].blendshapes);
-  if (label !== undefined) console.log(`"${resolve(image).replaceAll('"', '""')}",${label}`);
+  if (label === undefined) continue;
+  labelled++;
+  console.log(`"${resolve(image).replaceAll('"', '""')}",${label}`);
 }
+console.error(`${labelled} of ${entries.length} pictures labelled`);
+process.exitCode = status ?? 1;

@@ -14,7 +14,7 @@ import { Cli, runCli, type Finished } from '../support/cli.js';
 import { toySet } from '../support/toy-set.js';
 
 /** A rendered set as `clmex synth dataset` writes it, with pictures drawn here. */
-async function writeToyRendered(directory: string): Promise<void> {
+async function writeToyRendered(directory: string, only?: Split): Promise<void> {
   const set = toySet({
     people: 8,
     labels: [...EXPRESSION_LABELS],
@@ -32,7 +32,7 @@ async function writeToyRendered(directory: string): Promise<void> {
     'test',
     'test',
   ];
-  const captures = Array.from({ length: set.size }, (_, i) => {
+  const all = Array.from({ length: set.size }, (_, i) => {
     const { personId, label, shapes, views } = set.read(i);
     const split = splits[Number(personId.slice(-1))]!;
     return {
@@ -43,6 +43,7 @@ async function writeToyRendered(directory: string): Promise<void> {
       views: views.map(({ crop }) => ({ crop, landmarks: new Float32Array(468 * 3) })),
     };
   }); // prettier-ignore
+  const captures = all.filter(({ meta }) => only === undefined || meta.split === only);
   const shard = {
     version: 1,
     seed: 1,
@@ -64,6 +65,7 @@ describe('training from the command line', () => {
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'clmex-commands-'));
     await mkdir(at('set'));
+    await writeToyRendered(at('tested'), 'test');
     await writeToyRendered(at('set'));
     await writeFile(
       at('recipe.json'),
@@ -243,10 +245,25 @@ describe('training from the command line', () => {
       ['export', '--run', 'none', '--data', 'set', '--out', 'x'],
       /none/,
     ],
+    [
+      'an evaluation of a split that nobody is of',
+      ['evaluate', '--data', 'tested', '--split', 'train'],
+      /nobody of the train split.*these are of test/,
+    ],
+    [
+      'training on people who only measure',
+      ['train', 'pretrain', '--data', 'tested', '--out', 'x'],
+      /nobody of the validation split/,
+    ],
+    [
+      'going on with a set of another seed',
+      ['synth', 'dataset', '--out', 'set', '--seed', '9', '--resume'],
+      /--seed.*another seed.*Allowed: 1/,
+    ],
   ])('says what is wrong with %s', async (_, args, message) => {
     await writeFile(at('wrong.json'), '{"contrastive":{"temperature":-1}}');
     await writeFile(at('fine.json'), '{"stage":"finetune"}');
-    const names = ['set', 'x', 'wrong.json', 'fine.json', 'nowhere', 'a.csv', 'none'];
+    const names = ['set', 'tested', 'x', 'wrong.json', 'fine.json', 'nowhere', 'a.csv', 'none'];
     const { code, stdout, stderr } = await runCli(
       ...args.map((arg) => (names.includes(arg) ? at(arg) : arg)),
     );
