@@ -185,14 +185,15 @@ const TRACE = { chance: 0.6, most: 0.25 };
 /** Faces at rest differ: standard deviation and frequency of what any shape holds of itself. */
 const RESTING = { deviation: 0.1, chance: 0.2 };
 /**
- * Brows, lids and corners of the mouth rest anywhere between two opposed movements, up to this much
+ * Brows, lids, lips and corners of the mouth rest anywhere between two opposed movements, up to this much
  * of each: people at rest must not look like an expression because their brows are high or low.
  */
 const OPPOSED: readonly { one: ShapeWeights; other: ShapeWeights; chanceOfOne: number }[] = [
   // Brows of portraits rest lower than the model's, by half a millimetre on average.
-  { one: { browDown: 1 }, other: { browInnerUp: 0.4, browOuterUp: 0.4 }, chanceOfOne: 0.7 },
-  { one: { eyeSquint: 0.4 }, other: { eyeWide: 0.4 }, chanceOfOne: 0.5 },
-  { one: { mouthFrown: 0.25 }, other: { mouthSmile: 0.2 }, chanceOfOne: 0.5 },
+  { one: { browDown: 1.3 }, other: { browInnerUp: 0.4, browOuterUp: 0.4 }, chanceOfOne: 0.7 },
+  { one: { eyeSquint: 0.4 }, other: { eyeWide: 0.4 }, chanceOfOne: 0.4 },
+  { one: { mouthFrown: 0.4 }, other: { mouthSmile: 0.2 }, chanceOfOne: 0.5 },
+  { one: { mouthPress: 0.5 }, other: { jawOpen: 0.08, mouthUpperUp: 0.1 }, chanceOfOne: 0.6 },
 ];
 const OPPOSED_SHAPES = new Set(
   OPPOSED.flatMap(({ one, other }) => [...Object.keys(one), ...Object.keys(other)]),
@@ -249,7 +250,7 @@ export function randomMoment(
   const gaze = {
     left: random.normal() * 0.3,
     up: random.normal() * 0.25,
-    blink: random.chance(0.06) ? random.uniform(0.4, 1) : random.uniform(0.05, 0.3),
+    blink: random.chance(0.06) ? random.uniform(0.4, 1) : random.uniform(0, 0.25),
   };
   const talking = random.chance(label === 'neutral' ? 0.3 : 0.15) ? random.uniform(0.2, 0.8) : 0;
   const speech = speechShapes(Math.floor(random.next() * 6), random.next(), talking);

@@ -12,7 +12,9 @@ const NOSE_BRIDGE = 978;
 const SECTION = 6;
 /** Radii in the model's units, about a centimetre. */
 const HAIRLINE = 0.03;
-const [THICK, HALF_RIMMED] = [0.35, 0.3];
+const [THICK, HALF_RIMMED] = [0.4, 0.4];
+/** How far frames sit below (negative) or above the middle of the eyes: high ones hide the brows. */
+const SITS = [-0.45, 0.3] as const;
 
 export interface Glasses {
   readonly frame: Solid;
@@ -31,12 +33,13 @@ export function makeGlasses(head: Float32Array, random: Random): Glasses {
   const tones = [0.01, 0.01, 0.03, 0.12, 0.3];
   const tone = random.pick(tones);
   const tint = random.uniform(0, 0.5);
+  const height = random.uniform(...SITS);
   for (const [outer, inner] of EYES) {
     const side = Math.sign(head[3 * outer]!);
     const middle = [0, 1, 2].map((k) => (head[3 * outer + k]! + head[3 * inner + k]!) / 2);
     const centre: Point = [
       middle[0]!,
-      middle[1]! - 0.2,
+      middle[1]! + height,
       Math.max(middle[2]!, head[3 * NOSE_BRIDGE + 2]! - 1) + 1.1,
     ];
     const bend = (value: number): number => Math.sign(value) * Math.abs(value) ** square;

@@ -24,7 +24,7 @@ export function splitOf(portraitId: string): Split {
 const IDENTITY_MODES = 60;
 const SKINS_KEPT = 6;
 const PEOPLE_KEPT = 8;
-const WEARS_GLASSES = 0.28;
+const WEARS_GLASSES = 0.4;
 
 /** Everything that scenes are made of, read once. */
 export class Studio {
