@@ -54,11 +54,25 @@ export class EvaluationData {
     });
     this.#skipped.push(...skipped);
     this.#notes.push(...notes);
-    if (groups.length > 0) return this.#embedded(groups);
-    throw new ClmexError('invalid-argument', 'holds no picture with a label the model knows', {
+    const source = {
       field: options.data === undefined ? '--manifest' : '--data',
       value: options.data ?? options.manifest,
-      allowed: this.#labels.join(', '),
+    };
+    if (groups.length === 0) {
+      throw new ClmexError('invalid-argument', 'holds no picture with a label the model knows', {
+        ...source,
+        allowed: this.#labels.join(', '),
+      });
+    }
+    if (groups.some(({ views }) => views.some(({ crop }) => crop !== undefined))) {
+      return this.#embedded(groups);
+    }
+    const [first] = skipped;
+    throw new ClmexError('invalid-argument', 'shows no face in any picture', {
+      ...source,
+      allowed: first
+        ? `pictures with a face; the first, ${first.path}: ${first.reason}`
+        : 'pictures with a face',
     });
   }
 

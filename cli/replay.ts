@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import type { FrameSet } from '../core/types.js';
+import { ANOTHER_EPOCH_MS, type FrameSet } from '../core/types.js';
 import { readArrivals, summarizeFrames } from '../runtime/recording/index.js';
 import { SyncStage } from '../runtime/sync/index.js';
 import { LineFile } from './line-file.js';
@@ -113,9 +113,6 @@ function textOf(result: Result): string {
 
 const counted = (count: number, what: string): string =>
   `${count} ${what}${count === 1 ? '' : 's'}`;
-
-/** Stamps since the stream began beside stamps since 1970: how far apart says nothing. */
-const ANOTHER_EPOCH_MS = 86_400_000;
 
 function aheadText(ms: number): string {
   if (Math.abs(ms) >= ANOTHER_EPOCH_MS) return 'of another epoch than that';

@@ -22,6 +22,12 @@ export type ExpressionLabel = (typeof EXPRESSION_LABELS)[number];
 export type StampSource = 'device' | 'driver' | 'rtp' | 'file' | 'arrival';
 
 /**
+ * Clocks further apart than a day count from different beginnings, as stamps since a stream began
+ * beside stamps since 1970: how far apart they are says nothing.
+ */
+export const ANOTHER_EPOCH_MS = 86_400_000;
+
+/**
  * One picture on its way from a source to `sync`: its stamp is still on the source's own clock.
  * Pixels are RGB24, row-major, in shared memory; whoever holds the frame closes it.
  */

@@ -1,4 +1,5 @@
 import type { CameraStatus, Counts, Percentiles, RuntimeStatus } from '../core/protocol.js';
+import { ANOTHER_EPOCH_MS } from '../core/types.js';
 import { html } from './dom.js';
 import { count, percent, signed } from './format.js';
 
@@ -77,18 +78,14 @@ function cameraRow(camera: CameraStatus, medianMs: number, sets: number): HTMLEl
   );
 }
 
-const ANOTHER_EPOCH_MS = 86_400_000;
-
 function clockText(offsetMs: number | undefined, uncertaintyMs: number | undefined): string {
   const size = Math.abs(offsetMs ?? 0);
   const isFar = offsetMs !== undefined && size >= 10_000;
   const near = isFar ? signed(offsetMs / 1000, 1, 's') : signed(offsetMs, 1, 'ms');
-  // Stamps since the stream began beside stamps since 1970: how far apart says nothing.
   const offset = size < ANOTHER_EPOCH_MS ? near : 'other epoch';
   return uncertaintyMs === undefined ? offset : `${offset} ± ${uncertaintyMs.toFixed(1)} ms`;
 }
 
-/** Each reason with its count; nothing where all is well. */
 /** What the counted reasons mean, for people. */
 const REASONS: Readonly<Record<string, string>> = {
   late: 'arrived after its set had left',

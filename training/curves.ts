@@ -1,12 +1,18 @@
+import { existsSync } from 'node:fs';
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { LogEntry } from './trainer.js';
 
 const [WIDTH, HEIGHT, MARGIN, GAP] = [720, 150, 60, 30];
 
-/** Draws every number of a run's `log.jsonl` over its steps into `curves.svg`, one panel each. */
+/**
+ * Draws every number of a run's `log.jsonl` over its steps into `curves.svg`, one panel each; no
+ * picture of a run that was stopped before its first line.
+ */
 export async function writeCurves(directory: string): Promise<void> {
-  const lines = (await readFile(join(directory, 'log.jsonl'), 'utf8')).split('\n').filter(Boolean);
+  const log = join(directory, 'log.jsonl');
+  if (!existsSync(log)) return;
+  const lines = (await readFile(log, 'utf8')).split('\n').filter(Boolean);
   const entries = lines.map((line) => JSON.parse(line) as LogEntry);
   const path = join(directory, 'curves.svg');
   await writeFile(`${path}.tmp`, curvesSvg(entries));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClmexError } from '../core/errors.js';
 import type { Model } from '../encoder/model.js';
@@ -199,7 +199,7 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
   }
   if (run) requireSameArchitecture(run, learner, recipe);
   const start = model ? await startingPoint({ model, learner, recipe, ...data }) : run;
-  await writeFile(join(directory, LOG), '');
+  await rm(join(directory, LOG), { force: true });
   const known = start?.arrays['frame'];
   const parameters = start?.arrays['meanParameters'] ?? fresh.parameters;
   const statistics = start?.arrays['meanStatistics'] ?? fresh.statistics;

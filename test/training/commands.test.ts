@@ -251,6 +251,16 @@ describe('training from the command line', () => {
       /nobody of the train split.*these are of test/,
     ],
     [
+      'a manifest of pictures that are not there',
+      ['evaluate', '--manifest', 'a.csv'],
+      /--manifest: shows no face in any picture.*a\.csv.*Allowed: .*gone\.png/,
+    ],
+    [
+      'meshes that are not there',
+      ['synth', 'dataset', '--data', 'nowhere', '--out', 'x'],
+      /cannot read a mesh.*Allowed: .*ict-facekit.*CLMEX_DATA/,
+    ],
+    [
       'training on people who only measure',
       ['train', 'pretrain', '--data', 'tested', '--out', 'x'],
       /nobody of the validation split/,
@@ -263,6 +273,7 @@ describe('training from the command line', () => {
   ])('says what is wrong with %s', async (_, args, message) => {
     await writeFile(at('wrong.json'), '{"contrastive":{"temperature":-1}}');
     await writeFile(at('fine.json'), '{"stage":"finetune"}');
+    await writeFile(at('a.csv'), 'path,label\ngone.png,neutral\n');
     const names = ['set', 'tested', 'x', 'wrong.json', 'fine.json', 'nowhere', 'a.csv', 'none'];
     const { code, stdout, stderr } = await runCli(
       ...args.map((arg) => (names.includes(arg) ? at(arg) : arg)),

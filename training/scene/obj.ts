@@ -14,7 +14,13 @@ export interface ObjMesh {
 /** @throws ClmexError `not-found` where the file cannot be read. */
 export async function readText(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new ClmexError('not-found', 'cannot read a mesh', { field: 'data', value: path, cause });
+    throw new ClmexError('not-found', 'cannot read a mesh', {
+      field: 'data',
+      value: path,
+      allowed:
+        'a folder with ict-facekit/, london/ and makehuman-hair/, given as --data or CLMEX_DATA',
+      cause,
+    });
   });
 }
 
