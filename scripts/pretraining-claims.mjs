@@ -6,12 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-// Captures of the same two people fill a batch: nothing but the face's movement tells them apart.
-const PRETRAIN = {
-  stage: 'pretrain', steps: 1200, batch: { people: 2, captures: 10, views: 4 }, learningRate: 0.003, warmupSteps: 50,
-  augmentation: { rotateDeg: 8, scale: 0.1, shiftPx: 2, gamma: 2.2, ramp: 0.6, noise: 7, blur: 0.5, blurPasses: 4, erase: 0.4 },
-  shapes: 0, validateEvery: 400, saveEvery: 100,
-}; // prettier-ignore
+const PRETRAIN = { stage: 'pretrain', steps: 800, batch: { people: 5, captures: 4, views: 4 }, learningRate: 0.003, warmupSteps: 50, shapes: 0, validateEvery: 400, saveEvery: 100 }; // prettier-ignore
 const FINETUNE = { stage: 'finetune', steps: 240, batch: { people: 10, captures: 2, views: 3 }, learningRate: 0.002, warmupSteps: 30, average: 0.98, contrastive: { weight: 0 }, shapes: 0, validateEvery: 240, saveEvery: 60 }; // prettier-ignore
 const SHARES = [0.1, 1];
 const STARTS = ['scratch', 'pretrained'];
