@@ -1,6 +1,9 @@
 import {
+  apply,
   multiply,
+  norm,
   rotationFromVector,
+  scale,
   toRadians,
   type Mat3,
   type Vec3,
@@ -9,7 +12,8 @@ import type { ExpressionLabel } from '../../core/types.js';
 import { fillBackdrop } from './backdrop.js';
 import { placeCamera } from './camera.js';
 import { randomMoment, type Recipe } from './expression.js';
-import { headSurfaces, lightHead } from './head.js';
+import { headSurfaces, lightHead, lightSolid, MODEL_UNIT, solidSurface } from './head.js';
+import { heldObjects, makePasser } from './held.js';
 import type { Person } from './person.js';
 import { randomEnvironment } from './light.js';
 import type { Studio } from './people.js';
@@ -22,6 +26,8 @@ import { headTruth, type HeadTruth } from './truth.js';
 /** Side of a training picture; the head fills most of it. */
 export const PORTRAIT_SIDE = 224;
 const SAMPLES = 2;
+/** Share of the moments in which something is held before the face, of views that somebody passes. */
+const [HOLDS, PASSES] = [0.12, 0.05];
 
 /** One picture of a capture. */
 interface CaptureView extends HeadTruth {
@@ -60,14 +66,23 @@ export class CaptureRenderer {
     const rotation = turn(random.uniform(-180, 180), 6 * random.normal(), 4 * random.normal());
     const neck = turn(12 * random.normal(), 5 * random.normal(), 3 * random.normal());
     const environment = turnedToFace(randomEnvironment(random), rotation);
-    const lit = lightHead(model, visibility, person, shapes, environment, rotation, neck);
+    const held = random.chance(HOLDS) ? heldObjects(person.head, person.skin.tone, random) : [];
+    const bearing = { shapes, rotation, neck, held };
+    const lit = lightHead(model, visibility, person, bearing, environment);
     const place = { rotation, position: [0, 0, 0] as Vec3 };
     const pictures: CaptureView[] = [];
     for (let i = 0; i < views; i++) {
       const azimuthDeg = -90 + (180 * (i + random.next())) / views;
-      const camera = this.#camera(rotation, azimuthDeg, random);
+      const local = aroundHead(azimuthDeg, random);
+      const camera = aimedCamera(rotation, local, random);
       fillBackdrop(this.#target, random);
-      this.#target.draw(headSurfaces(model, lit, place, camera, SAMPLES));
+      const surfaces = headSurfaces(model, lit, place, camera, SAMPLES);
+      if (random.chance(PASSES)) {
+        const passer = makePasser(scale(local, 1 / MODEL_UNIT), random);
+        const body = lightSolid(passer, environment, rotation);
+        surfaces.push(solidSurface(body, place, camera, SAMPLES));
+      }
+      this.#target.draw(surfaces);
       const sensor = randomSensor(random);
       const raw = develop(this.#target, SAMPLES, sensor, random);
       const pixels = await degrade(raw, PORTRAIT_SIDE, PORTRAIT_SIDE, sensor);
@@ -75,34 +90,33 @@ export class CaptureRenderer {
     }
     return { personId: person.id, recipe, shapes, views: pictures };
   }
+}
 
-  #camera(head: Mat3, azimuthDeg: number, random: Random) {
-    const azimuth = toRadians(azimuthDeg);
-    const elevation = toRadians(12 * random.normal() + 3);
-    const distance = random.uniform(0.9, 2.5);
-    // In head axes: in front is +z, the person's left +x.
-    const local: Vec3 = [
-      distance * Math.sin(azimuth) * Math.cos(elevation),
-      distance * Math.sin(elevation),
-      distance * Math.cos(azimuth) * Math.cos(elevation),
-    ];
-    const world = (v: Vec3): Vec3 => [
-      head[0] * v[0] + head[1] * v[1] + head[2] * v[2],
-      head[3] * v[0] + head[4] * v[1] + head[5] * v[2],
-      head[6] * v[0] + head[7] * v[1] + head[8] * v[2],
-    ];
-    const aim: Vec3 = [0.012 * random.normal(), 0.012 * random.normal(), 0.02];
-    const height = random.uniform(0.34, 0.46); // metres of the scene in the picture
-    return placeCamera({
-      position: world(local),
-      target: world(aim),
-      width: PORTRAIT_SIDE,
-      height: PORTRAIT_SIDE,
-      horizontalFieldDeg: (2 * Math.atan(height / 2 / distance) * 180) / Math.PI,
-      distortion: [0.1 * random.normal(), 0, 0, 0, 0],
-      rollDeg: 6 * random.normal(),
-    });
-  }
+/** Where a camera stands, in head axes and metres: in front is +z, the person's left +x. */
+function aroundHead(azimuthDeg: number, random: Random): Vec3 {
+  const azimuth = toRadians(azimuthDeg);
+  const elevation = toRadians(12 * random.normal() + 3);
+  const distance = random.uniform(0.9, 2.5);
+  return [
+    distance * Math.sin(azimuth) * Math.cos(elevation),
+    distance * Math.sin(elevation),
+    distance * Math.cos(azimuth) * Math.cos(elevation),
+  ];
+}
+
+/** A camera there that looks at the head. */
+function aimedCamera(head: Mat3, local: Vec3, random: Random) {
+  const aim: Vec3 = [0.012 * random.normal(), 0.012 * random.normal(), 0.02];
+  const height = random.uniform(0.34, 0.46); // metres of the scene in the picture
+  return placeCamera({
+    position: apply(head, local),
+    target: apply(head, aim),
+    width: PORTRAIT_SIDE,
+    height: PORTRAIT_SIDE,
+    horizontalFieldDeg: (2 * Math.atan(height / 2 / norm(local)) * 180) / Math.PI,
+    distortion: [0.1 * random.normal(), 0, 0, 0, 0],
+    rollDeg: 6 * random.normal(),
+  });
 }
 
 /** Rotation by yaw about y, then pitch about x, then roll about z, in degrees. */

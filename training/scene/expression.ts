@@ -11,7 +11,8 @@ const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = 
   2: { browOuterUp: 1 },
   // The model's own browDown lowers brows by 4 mm; frowning people manage twice that.
   4: { browDown: 2 },
-  5: { eyeWide: 1 },
+  // Likewise its eyeWide moves the measured lid by 0.6 mm; surprised people's lids rise by 2 mm and more.
+  5: { eyeWide: 2 },
   6: { cheekSquint: 1, cheekRaiser: 0.5, eyeSquint: 0.35 },
   7: { eyeSquint: 1 },
   9: { noseSneer: 1, browDown: 0.25 },
@@ -83,7 +84,8 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
 };
 
 /** How far a shape may be driven. */
-const mostOf = (name: string): number => (name.startsWith('browDown') ? 2.4 : 1.3);
+const mostOf = (name: string): number =>
+  name.startsWith('browDown') || name.startsWith('eyeWide') ? 2.6 : 1.3;
 
 const TWO_SIDED = new Set([
   'browInnerUp', 'browOuterUp', 'browDown', 'eyeWide', 'cheekSquint', 'cheekRaiser', 'eyeSquint',
@@ -191,7 +193,8 @@ const RESTING = { deviation: 0.1, chance: 0.2 };
 const OPPOSED: readonly { one: ShapeWeights; other: ShapeWeights; chanceOfOne: number }[] = [
   // Brows of portraits rest lower than the model's, by half a millimetre on average.
   { one: { browDown: 1.3 }, other: { browInnerUp: 0.4, browOuterUp: 0.4 }, chanceOfOne: 0.7 },
-  { one: { eyeSquint: 0.4 }, other: { eyeWide: 0.4 }, chanceOfOne: 0.4 },
+  // Lids of portraits rest wider open than the model's, by half a millimetre on average.
+  { one: { eyeSquint: 0.35 }, other: { eyeWide: 1.7 }, chanceOfOne: 0.15 },
   { one: { mouthFrown: 0.4 }, other: { mouthSmile: 0.2 }, chanceOfOne: 0.5 },
   { one: { mouthPress: 0.5 }, other: { jawOpen: 0.08, mouthUpperUp: 0.1 }, chanceOfOne: 0.6 },
 ];
@@ -250,7 +253,7 @@ export function randomMoment(
   const gaze = {
     left: random.normal() * 0.3,
     up: random.normal() * 0.25,
-    blink: random.chance(0.06) ? random.uniform(0.4, 1) : random.uniform(0, 0.25),
+    blink: random.chance(0.06) ? random.uniform(0.4, 1) : random.uniform(0, 0.15),
   };
   const talking = random.chance(label === 'neutral' ? 0.3 : 0.15) ? random.uniform(0.2, 0.8) : 0;
   const speech = speechShapes(Math.floor(random.next() * 6), random.next(), talking);

@@ -1,6 +1,5 @@
-import { cross, normalize } from '../../core/geometry.js';
 import { makeLenses, type Lenses } from './lens.js';
-import { loft, type Point, type Solid } from './loft.js';
+import { tube, type Point, type Solid } from './loft.js';
 import type { Random } from './random.js';
 
 /** Outer and inner eye corners of the model, the person's right and left eye. */
@@ -9,7 +8,6 @@ const EYES = [
   [3721, 3742],
 ] as const;
 const NOSE_BRIDGE = 978;
-const SECTION = 6;
 /** Radii in the model's units, about a centimetre. */
 const HAIRLINE = 0.03;
 const [THICK, HALF_RIMMED] = [0.4, 0.4];
@@ -73,28 +71,4 @@ export function makeGlasses(head: Float32Array, random: Random): Glasses {
     color: [tone, tone * (1 - tint), tone * (1 - tint)],
   };
   return { frame, lenses: makeLenses(rims, random) };
-}
-
-/** A wire of round section along a line of points, with a radius at each. */
-function tube(
-  line: readonly Point[],
-  radiusAt: (point: number) => number,
-  positions: number[],
-  triangles: number[],
-): void {
-  const rings = line.map(([x, y, z], i) => {
-    const [a, b] = [line[Math.max(0, i - 1)]!, line[Math.min(line.length - 1, i + 1)]!];
-    const along = [b[0] - a[0], b[1] - a[1], b[2] - a[2]] as const;
-    const length = Math.hypot(...along) || 1;
-    // Two directions square to the wire, from whichever axis it follows least.
-    const pick = Math.abs(along[2]) > 0.8 * length ? ([0, 1, 0] as const) : ([0, 0, 1] as const);
-    const u = normalize(cross(along, pick));
-    const v = normalize(cross(along, u));
-    return Array.from({ length: SECTION }, (_, s): Point => {
-      const angle = (2 * Math.PI * s) / SECTION;
-      const [c, d] = [radiusAt(i) * Math.cos(angle), radiusAt(i) * Math.sin(angle)];
-      return [x + c * u[0] + d * v[0], y + c * u[1] + d * v[1], z + c * u[2] + d * v[2]];
-    });
-  });
-  loft(rings, positions, triangles);
 }

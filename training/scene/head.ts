@@ -20,6 +20,7 @@ export interface LitHead {
   readonly positions: Float32Array;
   readonly light: Float32Array;
   readonly hairLight?: Float32Array;
+  /** Torso, glasses' frame and what is held. */
   readonly worn: readonly LitSolid[];
   readonly environment: Environment;
 }
@@ -42,27 +43,32 @@ const OUTSIDE: readonly (readonly [number, number])[] = [
 ];
 const MOUTH: readonly [number, number] = [14_062, 21_451];
 
-/**
- * Moves a person's face and lights it.
- * @param rotation head to world
- * @param neck torso to head: how the body is turned against the head
- */
+/** How a person holds face, head and hands at one moment. */
+export interface Bearing {
+  readonly shapes: ShapeWeights;
+  /** Head to world. */
+  readonly rotation: Mat3;
+  /** Torso to head: how the body is turned against the head. */
+  readonly neck: Mat3;
+  /** What is held before the face, in head axes. */
+  readonly held?: readonly Solid[];
+}
+
+/** Moves a person's face and lights it. */
 export function lightHead(
   model: HeadModel,
   visibility: Visibility,
   person: Person,
-  weights: ShapeWeights,
+  { shapes, rotation, neck, held = [] }: Bearing,
   environment: Environment,
-  rotation: Mat3,
-  neck: Mat3 = IDENTITY3,
 ): LitHead {
-  const positions = express(model, person.head, weights);
+  const positions = express(model, person.head, shapes);
   bendNeck(positions, neck, SKIN_VERTICES);
   const normals = vertexNormals(
     positions,
     DRAWN.map((name) => model.parts.get(name) ?? new Uint32Array()),
   );
-  const opening = mouthOpening(weights);
+  const opening = mouthOpening(shapes);
   const ranges = opening > 0.02 ? [...OUTSIDE, MOUTH] : OUTSIDE;
   const light = lightVertices(environment, rotation, normals, visibility, ranges);
   const { gain } = person.skin;
@@ -71,14 +77,23 @@ export function lightHead(
   }
   if (opening > 0.02) lightMouth(model, light, opening);
   const { torso, glasses, hair } = person;
-  const worn = [lightSolid(torso, environment, rotation, neck)];
-  if (glasses !== undefined) worn.push(lightSolid(glasses.frame, environment, rotation, IDENTITY3));
+  const stiff = glasses === undefined ? held : [glasses.frame, ...held];
+  const worn = [
+    lightSolid(torso, environment, rotation, neck),
+    ...stiff.map((solid) => lightSolid(solid, environment, rotation)),
+  ];
   const lit = { person, positions, light, worn, environment };
   if (hair === undefined) return lit;
   return { ...lit, hairLight: lightHair(hair, light, environment, rotation) };
 }
 
-function lightSolid(solid: Solid, environment: Environment, rotation: Mat3, neck: Mat3): LitSolid {
+/** Lights a painted body in head axes; what lies below the chin turns with the neck. */
+export function lightSolid(
+  solid: Solid,
+  environment: Environment,
+  rotation: Mat3,
+  neck: Mat3 = IDENTITY3,
+): LitSolid {
   const positions = Float32Array.from(solid.positions);
   bendNeck(positions, neck, positions.length / 3);
   const normals = vertexNormals(positions, [solid.triangles]);
@@ -152,6 +167,22 @@ function mouthOpening(weights: ShapeWeights): number {
   );
 }
 
+/** A lit body as one camera sees it. */
+export function solidSurface(
+  { solid, positions, light }: LitSolid,
+  place: Head,
+  camera: CameraCalibration,
+  samplesPerPixel: number,
+): Surface {
+  return {
+    triangles: solid.triangles,
+    screen: projectVertices(camera, place, positions, MODEL_UNIT, samplesPerPixel),
+    light,
+    albedo: positions.map((_, i) => solid.color[i % 3] ?? 0),
+    twoSided: true,
+  };
+}
+
 /** The head's surfaces as one camera sees them. */
 export function headSurfaces(
   model: HeadModel,
@@ -178,15 +209,7 @@ export function headSurfaces(
       twoSided: true,
     });
   }
-  for (const { solid, positions: placed, light: lit } of worn) {
-    extra.push({
-      triangles: solid.triangles,
-      screen: projectVertices(camera, place, placed, MODEL_UNIT, samplesPerPixel),
-      light: lit,
-      albedo: placed.map((_, i) => solid.color[i % 3] ?? 0),
-      twoSided: true,
-    });
-  }
+  for (const body of worn) extra.push(solidSurface(body, place, camera, samplesPerPixel));
   if (person.glasses !== undefined) {
     const { lenses } = person.glasses;
     const room = mirrored(lenses, environment, place, camera, MODEL_UNIT);

@@ -95,15 +95,8 @@ export class SceneRenderer {
 
   #light(person: Person, { shapes, place, neck }: ReturnType<Script>): LitHead {
     const { model, visibility } = this.#studio;
-    return lightHead(
-      model,
-      visibility,
-      person,
-      shapes,
-      this.#scene.environment,
-      place.rotation,
-      neck,
-    );
+    const bearing = { shapes, rotation: place.rotation, neck };
+    return lightHead(model, visibility, person, bearing, this.#scene.environment);
   }
 
   #prepare(cameraId: string, camera: CameraCalibration): Target {

@@ -21,6 +21,8 @@ export interface Skin {
   /** Factor a skin vertex that undoes the portrait's own shading. */
   readonly gain: Float32Array;
   readonly iris: readonly [number, number, number];
+  /** Of the cheeks, linear RGB. */
+  readonly tone: readonly [number, number, number];
   /** The portrait's own hair where it can be told from skin; linear RGB. */
   readonly hairTone: readonly [number, number, number] | undefined;
   readonly fit: PhotoFit;
@@ -66,6 +68,7 @@ export async function readSkin(
   }
   rejectSides(model, albedo, blend);
   spread(model, albedo, blend);
+  const tone = cheekTone(model, albedo, blend);
   return {
     photo,
     uv: fit.points,
@@ -73,7 +76,8 @@ export async function readSkin(
     albedo,
     gain: shadingGain(albedo, blend, fit.normals),
     iris: irisColor(photo, pixels),
-    hairTone: ownHair(topTone(model, albedo, blend), cheekTone(model, albedo, blend)),
+    tone,
+    hairTone: ownHair(topTone(model, albedo, blend), tone),
     fit,
   };
 }
