@@ -104,6 +104,9 @@ export function heldObjects(head: Float32Array, skin: Rgb, random: Random): Soli
   return random.pick(places)();
 }
 
+/** Heads are so much higher than wide. */
+const TALL = 1.25;
+
 /**
  * Somebody's head or shoulder between a face and a camera: covers the picture from one side, at most
  * a little over half of the face. In head axes, centimetres.
@@ -117,8 +120,9 @@ export function makePasser(camera: Vec3, random: Random): Solid {
   const up = cross(ahead, right);
   // A face of ±9 cm looks so large at this share of the way to the camera.
   const covers = 9 * (1 - share);
-  const offset = radius + covers * random.uniform(-0.25, 0.9);
   const angle = random.uniform(0, 2 * Math.PI);
+  const reach = radius * Math.hypot(Math.cos(angle), TALL * Math.sin(angle));
+  const offset = reach + covers * random.uniform(-0.25, 0.9);
   const middle = add(
     scale(camera, share),
     add(scale(right, offset * Math.cos(angle)), scale(up, offset * Math.sin(angle))),
@@ -127,7 +131,7 @@ export function makePasser(camera: Vec3, random: Random): Solid {
   const triangles: number[] = [];
   const rings = Array.from({ length: 13 }, (_, i) => {
     const polar = (Math.PI * i) / 12;
-    const [y, across] = [1.25 * radius * Math.cos(polar), radius * Math.sin(polar)];
+    const [y, across] = [TALL * radius * Math.cos(polar), radius * Math.sin(polar)];
     return circle((sine, cosine): Point => [middle[0] + across * sine, middle[1] + y, middle[2] + across * cosine]); // prettier-ignore
   });
   loft(rings, positions, triangles);
