@@ -7,9 +7,12 @@ import { selectBackend } from '../../encoder/backend/backend.js';
 import { loadModel } from '../../encoder/index.js';
 import { packNetwork, unpackNetwork } from '../../encoder/archive.js';
 import type { Conv2d, Layer } from '../../encoder/graph.js';
+import { joinView } from '../../encoder/view.js';
 import { blend } from '../../training/blend.js';
 import { loadCheckpoint } from '../../training/checkpoint.js';
 import { writeCurves } from '../../training/curves.js';
+import { embedCrops } from '../../training/embed.js';
+import { evaluate } from '../../training/evaluate.js';
 import { exportModel, networkOf } from '../../training/export.js';
 import { parseRecipe, type Recipe } from '../../training/recipe.js';
 import { train, type LogEntry, type TrainingData } from '../../training/trainer.js';
@@ -81,6 +84,30 @@ describe('training', () => {
     });
     expect(model.manifest.temperatures).toHaveLength(8);
     expect(await readdir(folder)).toEqual(['fine', 'model']);
+  });
+
+  it('exports with the table that an evaluation of these people in their order gives, subsets of views and all', async () => {
+    const wide = toySet({ views: 5 });
+    const recipe = recipeOf({ stage: 'finetune', steps: 3, shapes: 0 });
+    const training = { ...data, set: wide };
+    const checkpoint = await train({ recipe, data: training, directory: join(folder, 'wide') });
+    const test = people(2, 5);
+    const table = await exportModel({
+      checkpoint, set: wide, validation: people(4), test, name: 'toy', directory: join(folder, 'model'),
+      provenance: {}, tableCommand: 'none',
+    }); // prettier-ignore
+    const { graph, geometry } = networkOf(checkpoint);
+    const groups = test.map((index) => wide.read(index));
+    const crops = groups.flatMap(({ views }) => views.map(({ crop }) => crop));
+    const answers = await embedCrops(graph, crops);
+    const embedded = groups.map((group) => ({
+      ...group,
+      views: group.views.map((view) => ({
+        ...view,
+        embedding: joinView(answers.shift()!, geometry, view.landmarks),
+      })),
+    }));
+    expect(evaluate(await loadModel(join(folder, 'model')), embedded)).toEqual(table);
   });
 
   it('goes on after an interruption with the very numbers of an unbroken run', async () => {
