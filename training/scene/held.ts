@@ -17,6 +17,19 @@ interface Grip {
   readonly curl: number;
 }
 
+/** A hand of the person's left side: `at` from a place of the face. */
+interface Touch extends Grip {
+  readonly from: 'mouth' | 'chin' | 'eyes';
+}
+
+const TOUCHES: readonly Touch[] = [
+  { from: 'mouth', at: [3, -2.4, 2.4], fingers: [-0.8, 0.6, 0], palm: [0, 0.1, -1], curl: 0.2 },
+  { from: 'chin', at: [1.5, -2.6, 2.6], fingers: [-0.5, 0.85, 0], palm: [0, 0.3, -1], curl: 0.55 },
+  { from: 'mouth', at: [8, 0, -5], fingers: [0, 1, -0.1], palm: [-1, 0, -0.2], curl: 0.12 },
+  { from: 'eyes', at: [4, -6.5, 3.4], fingers: [-0.2, 1, 0], palm: [0, 0, -1], curl: 0.15 },
+  { from: 'eyes', at: [6, 4.5, 3.2], fingers: [-0.9, 0.4, 0], palm: [0, -0.1, -1], curl: 0.2 },
+];
+
 /**
  * What a person holds before the face at one moment: a hand on mouth, chin, cheek, eye or brow, a cup
  * or a telephone with the hand that holds it. In head axes, centimetres.
@@ -25,83 +38,42 @@ interface Grip {
  */
 export function heldObjects(head: Float32Array, skin: Rgb, random: Random): Solid[] {
   const point = (vertex: number): Vec3 => [head[3 * vertex]!, head[3 * vertex + 1]!, head[3 * vertex + 2]!]; // prettier-ignore
-  const mouth = point(MOUTH);
-  const chin = point(CHIN);
-  const eyes = scale(EYE_CORNERS.map(point).reduce(add), 1 / EYE_CORNERS.length);
+  const places = {
+    mouth: point(MOUTH),
+    chin: point(CHIN),
+    eyes: scale(EYE_CORNERS.map(point).reduce(add), 1 / EYE_CORNERS.length),
+  };
   const side = random.chance(0.5) ? 1 : -1;
-  const near = (from: Vec3, x: number, y: number, z: number): Vec3 => [
+  const near = (from: Vec3, [x, y, z]: Vec3): Vec3 => [
     from[0] + side * x + 0.7 * random.normal(),
     from[1] + y + 0.7 * random.normal(),
     from[2] + z + 0.3 * Math.abs(random.normal()),
   ];
-  const about = (x: number, y: number, z: number): Vec3 =>
+  const about = ([x, y, z]: Vec3): Vec3 =>
     normalize([side * x + 0.15 * random.normal(), y + 0.15 * random.normal(), z + 0.15 * random.normal()]); // prettier-ignore
+  const varied = (from: Vec3, { at, fingers, palm, curl }: Grip): Grip =>
+    ({ at: near(from, at), fingers: about(fingers), palm: about(palm), curl }); // prettier-ignore
   const hand = (grip: Grip): Solid => makeHand(grip, side, skin, random);
-  const places: (() => Solid[])[] = [
-    () => [
-      hand({
-        at: near(mouth, 3, -2.4, 2.4),
-        fingers: about(-0.8, 0.6, 0),
-        palm: about(0, 0.1, -1),
-        curl: 0.2,
-      }),
-    ],
-    () => [
-      hand({
-        at: near(chin, 1.5, -2.6, 2.6),
-        fingers: about(-0.5, 0.85, 0),
-        palm: about(0, 0.3, -1),
-        curl: 0.55,
-      }),
-    ],
-    () => [
-      hand({
-        at: near(mouth, 8, 0, -5),
-        fingers: about(0, 1, -0.1),
-        palm: about(-1, 0, -0.2),
-        curl: 0.12,
-      }),
-    ],
-    () => [
-      hand({
-        at: near(eyes, 4, -6.5, 3.4),
-        fingers: about(-0.2, 1, 0),
-        palm: about(0, 0, -1),
-        curl: 0.15,
-      }),
-    ],
-    () => [
-      hand({
-        at: near(eyes, 6, 4.5, 3.2),
-        fingers: about(-0.9, 0.4, 0),
-        palm: about(0, -0.1, -1),
-        curl: 0.2,
-      }),
-    ],
-    () => {
-      const [radius, length] = [random.uniform(3.4, 4.6), random.uniform(8, 12)];
-      const tilt = random.uniform(0.1, 1.2);
-      const down: Vec3 = [0, -Math.cos(tilt), Math.sin(tilt)];
-      const rim = add(mouth, [0, radius * Math.sin(tilt) - 0.3, radius * Math.cos(tilt) + 0.3]);
-      const middle = add(rim, scale(down, length / 2));
-      const grip = {
-        at: near(middle, radius + 1.2, 0, 0),
-        fingers: about(0, 0.2, 1),
-        palm: about(-1, 0, 0),
-        curl: 0.6,
-      };
-      return [makeCup(rim, down, radius, length, random), hand(grip)];
-    },
-    () => {
-      const calls = random.chance(0.6);
-      const at = calls ? near(mouth, 8.4, 4.5, -5.5) : near(mouth, 3, -5, 18);
-      const up = calls ? about(0.1, 1, -0.3) : about(0, 1, -0.3);
-      const facing = calls ? about(-1, 0, 0) : about(0, 0.3, -1);
-      const grip = { at: add(at, scale(facing, -1.6)), fingers: up, palm: facing, curl: 0.25 };
-      return [makePhone(at, up, facing), hand(grip)];
-    },
-  ];
-  return random.pick(places)();
+
+  const held = random.pick([...TOUCHES, 'cup', 'telephone'] as const);
+  if (held === 'cup') {
+    const [radius, length] = [random.uniform(3.4, 4.6), random.uniform(8, 12)];
+    const tilt = random.uniform(0.1, 1.2);
+    const down: Vec3 = [0, -Math.cos(tilt), Math.sin(tilt)];
+    const rim = add(places.mouth, [0, radius * Math.sin(tilt) - 0.3, radius * Math.cos(tilt) + 0.3]); // prettier-ignore
+    const middle = add(rim, scale(down, length / 2));
+    const grip = varied(middle, { at: [radius + 1.2, 0, 0], fingers: [0, 0.2, 1], palm: [-1, 0, 0], curl: 0.6 }); // prettier-ignore
+    return [makeCup(rim, down, radius, length, random), hand(grip)];
+  }
+  if (held === 'telephone') {
+    const calls = random.chance(0.6);
+    const at = near(places.mouth, calls ? [8.4, 4.5, -5.5] : [3, -5, 18]);
+    const up = about(calls ? [0.1, 1, -0.3] : [0, 1, -0.3]);
+    const facing = about(calls ? [-1, 0, 0] : [0, 0.3, -1]);
+    const grip = { at: add(at, scale(facing, -1.6)), fingers: up, palm: facing, curl: 0.25 };
+    return [makePhone(at, up, facing), hand(grip)];
+  }
+  return [hand(varied(places[held.from], held))];
 }
 
 /** Heads are so much higher than wide. */
