@@ -2,7 +2,7 @@
 // Fine-tuning with cross-entropy alone, once from scratch and once from an encoder that was pre-trained
 // on the same people without any label; 10 % of the labels and all; every run resumable.
 // Prints mean and deviation over the seeds (default 1 2 3) of the test people's single views. Fine-tuning
-// takes 240 steps unless --steps says otherwise: the fewer there are, the more pre-training is worth.
+// takes 240 steps unless --steps says otherwise: its length decides what pre-training is worth.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
