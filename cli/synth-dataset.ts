@@ -11,6 +11,7 @@ import {
   SHARD_INDEX,
   shardName,
   SPLITS,
+  type Shard,
   type Split,
 } from '../training/dataset/shard.js';
 import { Studio } from '../training/scene/people.js';
@@ -102,6 +103,44 @@ async function requireSameSeed({ out, seed }: Options, there: ReadonlySet<string
   });
 }
 
+/** Shards of other people, moments or views beside those of this plan would go unnoticed ever after. */
+async function requireSamePlan(
+  out: string,
+  there: ReadonlySet<string>,
+  shards: readonly PlannedShard[],
+  views: number,
+): Promise<void> {
+  const planned = new Map(shards.map((shard) => [`${shardName(shard.number)}.json`, shard]));
+  for (const name of there) {
+    const path = join(out, name);
+    const field = differing(
+      parseShard(await readFile(path, 'utf8'), path),
+      planned.get(name),
+      views,
+    );
+    if (field === undefined) continue;
+    throw new ClmexError('invalid-argument', 'the folder holds shards of another set', {
+      field,
+      value: path,
+      allowed: 'the --subjects, --captures and --views that it was begun with, or another folder',
+    });
+  }
+}
+
+/** The option by which a shard is not as planned. */
+function differing(shard: Shard, planned: PlannedShard | undefined, views: number) {
+  if (shard.captures.length !== planned?.captures.length) return '--captures';
+  const same = planned.captures.every(({ portraitId, variant, label }, i) => {
+    const { personId, label: shown } = shard.captures[i]!;
+    return personId === `${portraitId}-${String(variant)}` && shown === label;
+  });
+  if (!same) return '--subjects';
+  const found = shard.captures.reduce((sum, capture) => sum + capture.views.length, 0);
+  return found + shard.missedYawDeg.length === views * shard.captures.length
+    ? undefined
+    : '--views';
+}
+
 /** Runs this very command once more for one share of the shards. */
 async function part(number: number): Promise<void> {
   const args = [...process.argv.slice(1), '--resume', '--part', String(number)];
@@ -124,6 +163,7 @@ async function render(
 ): Promise<{ captures: number; views: number; found: number }> {
   const studio = await Studio.open(dataFolder(data));
   const shards = planDataset({ subjects, captures, seed }, (of) => studio.portraits(of));
+  await requireSamePlan(out, there, shards, views);
   const wanted = shards.filter((shard) => split === 'all' || shard.split === split);
   if (wanted.length === 0) {
     throw new ClmexError('invalid-argument', `too few for a shard of the ${split} split`, {

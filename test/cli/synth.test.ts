@@ -108,6 +108,13 @@ describeWithData('clmex synth with meshes and portraits', () => {
     expect(await synth(...options, '2')).toMatchObject({ captures: 2, views: 4 });
     await expect(synth(...options, '2')).rejects.toMatchObject({ field: '--out' });
     expect(await synth(...options, '2', '--resume')).toMatchObject({ captures: 0 });
+    for (const [field, ...other] of [
+      ['--views', '2', '--views', '3'],
+      ['--captures', '4'],
+    ]) {
+      const resumed = synth(...options, ...other, '--resume');
+      await expect(resumed).rejects.toMatchObject({ field, code: 'invalid-argument' });
+    }
     const set = await openRendered(out);
     expect(set.groups).toBeGreaterThan(0);
     const { views, shapes } = set.read(0);
