@@ -2,7 +2,7 @@ import { add, cross, normalize, scale, type Vec3 } from '../../core/geometry.js'
 import { circle, loft, tube, type Point, type Solid } from './loft.js';
 import type { Random } from './random.js';
 
-type Rgb = readonly [number, number, number];
+type Rgb = Solid['color'];
 
 /** Vertices of the head model: between the lips, below the chin, outer and inner corners of both eyes. */
 const [MOUTH, CHIN] = [5517, 966];
