@@ -90,7 +90,8 @@ async function ownSeconds(
 ): Promise<number> {
   const recipe = parseRecipe({ stage: 'pretrain', geometry: false, network, backend, workers });
   await selectBackend(backend);
-  const learner = createLearner(recipe, EXPRESSION_LABELS, 0);
+  const predicted = { shapes: 0, blendshapes: 0 };
+  const learner = createLearner(recipe, EXPRESSION_LABELS, predicted);
   const random = new Random(1);
   const set = listedGroups(
     EXPRESSION_LABELS,
@@ -104,7 +105,7 @@ async function ownSeconds(
     })),
   );
   const drawn = Array.from({ length: GROUPS }, (_, group) => ({ group, views: [0, 1, 2, 3] }));
-  const shared = { learner, recipe, frame: undefined, labels: EXPRESSION_LABELS, shapes: 0 };
+  const shared = { learner, recipe, frame: undefined, labels: EXPRESSION_LABELS, predicted };
   const differentiator = await startDifferentiator(shared);
   const seconds: number[] = [];
   try {

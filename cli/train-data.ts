@@ -1,11 +1,13 @@
 import { EXPRESSION_LABELS } from '../core/types.js';
 import { Random } from '../encoder/random.js';
 import {
-  isRendered, joinGroups, listedGroups, openRendered, renderedGroups, shareOfLabels,
+  isRendered, joinGroups, listedGroups, openRendered, renderedGroups, shareOfLabels, withBlendshapes,
   type GroupSet, type LabelledGroup, type Recipe, type RenderedSet, type TrainingData,
 } from '../training/index.js'; // prettier-ignore
 import { ClmexError } from '../core/errors.js';
+import { progress } from './output.js';
 import { otherExpressions, pictureGroups } from './picture-groups.js';
+import { openBlendshapes } from './read-blendshapes.js';
 import type { PictureSource } from './read-groups.js';
 import { requireSplit } from './rendered-split.js';
 
@@ -19,6 +21,7 @@ export interface DataOptions {
 export interface TrainDataOptions extends DataOptions {
   readonly pictures?: string | undefined;
   readonly lift: number;
+  readonly blendshapes?: string | undefined;
 }
 
 interface Opened {
@@ -29,12 +32,37 @@ interface Opened {
 }
 
 const VALIDATION_SHARE = 0.2;
+const BLENDSHAPES_EVERY = 1000;
 
 /** People of the train split teach, people of the validation split are watched. */
 export async function openTrainingData(
   options: TrainDataOptions,
   recipe: Recipe,
 ): Promise<TrainingData> {
+  const data = await openTeachers(options, recipe);
+  if (options.blendshapes === undefined) return data;
+  if (!recipe.geometry || recipe.blendshapes === 0) {
+    const field = recipe.geometry ? 'blendshapes' : 'geometry';
+    throw new ClmexError('invalid-config', 'leaves nothing that could learn --blendshapes', {
+      field,
+      value: recipe[field],
+      allowed: recipe.geometry ? 'more than 0' : 'true',
+    });
+  }
+  const teacher = await openBlendshapes(options.blendshapes);
+  try {
+    const indices = [...data.train, ...(data.pictures ?? [])];
+    const onProgress = (done: number): void => {
+      if (done % BLENDSHAPES_EVERY === 0)
+        progress(`blendshapes of ${String(done)} of ${String(indices.length)} moments`);
+    };
+    return { ...data, set: await withBlendshapes(data.set, indices, teacher.read, onProgress) };
+  } finally {
+    await teacher.close();
+  }
+}
+
+async function openTeachers(options: TrainDataOptions, recipe: Recipe): Promise<TrainingData> {
   const { set, train: all, validation, rendered } = await openData(options, recipe);
   if (rendered) requireSplit(rendered, options.data, 'train');
   const finetune = recipe.stage === 'finetune';

@@ -29,6 +29,7 @@ interface Options {
   readonly lift: number;
   readonly turn?: number[];
   readonly cache?: string;
+  readonly blendshapes?: string;
   readonly json: boolean;
 }
 
@@ -78,6 +79,10 @@ export function register(program: Command): void {
         '--turn <degrees>',
         'turns single pictures by these yaws into groups of several views: -40,-20,20,40',
         angles,
+      )
+      .option(
+        '--blendshapes <task>',
+        'MediaPipe’s face_landmarker.task: the landmark stream also learns what its blendshape model reads',
       )
       .option('--cache <dir>', 'keeps the faces found in pictures')
       .option('--json', 'print one JSON document', false)

@@ -8,7 +8,9 @@ import { recipeSchema, type Recipe } from './recipe.js';
 export interface Checkpoint {
   readonly recipe: Recipe;
   readonly labels: readonly string[];
+  /** What it predicts beside labels; see Predicted. */
   readonly shapes: number;
+  readonly blendshapes: number;
   readonly architecture: string;
   /** Of people and labels the run learns from; absent in older files. */
   readonly data?: string | undefined;
@@ -32,7 +34,8 @@ const MAGIC = 'CLMEXCP1';
 const headerSchema = z.object({
   recipe: recipeSchema,
   labels: z.array(z.string()),
-  shapes: z.number(),
+  shapes: count,
+  blendshapes: count.default(0),
   architecture: z.string(),
   data: z.string().optional(),
   learned: z.object({ groups: count, people: count, pictures: count }).optional(),

@@ -34,10 +34,10 @@ export interface ExportOptions {
 }
 
 /** A run's averaged weights. */
-export function networkOf({ recipe, labels, shapes, arrays }: Checkpoint): Network {
+export function networkOf({ recipe, labels, arrays, ...predicted }: Checkpoint): Network {
   const frame = arrays['frame'];
   return toNetwork(
-    createLearner(recipe, labels, shapes),
+    createLearner(recipe, labels, predicted),
     recipe,
     arrays['meanParameters']!,
     arrays['meanStatistics']!,

@@ -3,6 +3,7 @@ export { selectBackend } from '../encoder/backend/backend.js';
 export { fitTemperatures } from './calibrate.js';
 export { loadCheckpoint, type Checkpoint } from './checkpoint.js';
 export { writeCurves } from './curves.js';
+export { withBlendshapes, type ReadBlendshapes } from './dataset/blendshapes.js';
 export {
   joinGroups,
   listedGroups,

@@ -23,6 +23,14 @@ const GEOMETRY_EMBEDDING = 64;
  */
 export const GEOMETRY_SHARE = 1 / 2;
 
+/** How many numbers a learner predicts beside labels; 0 for none. */
+export interface Predicted {
+  /** Of the expression shapes that a rendered face was given, from the embedding. */
+  readonly shapes: number;
+  /** Of what a blendshape model reads from the landmarks, from their part of the embedding. */
+  readonly blendshapes: number;
+}
+
 /** What is learned: the encoder and the heads behind it, in one flat array. */
 export interface Learner {
   readonly encoder: Trainable;
@@ -36,7 +44,11 @@ export interface Learner {
 }
 
 /** A fresh learner; everything random comes from the recipe's seed. */
-export function createLearner(recipe: Recipe, labels: readonly string[], shapes: number): Learner {
+export function createLearner(
+  recipe: Recipe,
+  labels: readonly string[],
+  predicted: Predicted,
+): Learner {
   const pixels = NETWORKS[recipe.network].embedding;
   const embedding = pixels + (recipe.geometry ? GEOMETRY_EMBEDDING : 0);
   const encoder = trainable(buildNetwork(NETWORKS[recipe.network], recipe.seed), {
@@ -59,10 +71,13 @@ export function createLearner(recipe: Recipe, labels: readonly string[], shapes:
   list.add('head.prototypes', drawn(random, [rows, embedding], 1 / Math.sqrt(embedding)), false);
   list.add('head.query', zeros([embedding]), false);
   list.add('head.viewBias', zeros([VIEW_FEATURES]), false);
-  if (shapes > 0) {
-    list.add('shapes.kernel', drawn(random, [embedding, shapes], 0.1), true);
-    list.add('shapes.bias', zeros([shapes]), false);
-  }
+  const readOut = (name: string, from: number, to: number): void => {
+    if (to === 0) return;
+    list.add(`${name}.kernel`, drawn(random, [from, to], 0.1), true);
+    list.add(`${name}.bias`, zeros([to]), false);
+  };
+  readOut('shapes', embedding, predicted.shapes);
+  readOut('blendshapes', GEOMETRY_EMBEDDING, recipe.geometry ? predicted.blendshapes : 0);
   return {
     encoder,
     slots: list.slots,
@@ -80,6 +95,12 @@ function addGeometry(list: SlotList, random: Random): void {
   };
   layer('hidden', GEOMETRY_FEATURES, GEOMETRY_HIDDEN, 2);
   layer('project', GEOMETRY_HIDDEN, GEOMETRY_EMBEDDING, 1);
+}
+
+export function predictedBy({ slots }: Pick<Learner, 'slots'>): Predicted {
+  const width = (name: string): number =>
+    slots.find((slot) => slot.name === `${name}.bias`)?.length ?? 0;
+  return { shapes: width('shapes'), blendshapes: width('blendshapes') };
 }
 
 /** The learner's numbers as what a model package holds. */

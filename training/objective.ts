@@ -40,7 +40,8 @@ export function embedBatch(
 /** What a stage minimises, of the pixels' embeddings of one batch. */
 export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
   const { tensors, batch, recipe } = input;
-  const embeddings = joined(pixels, batch, tensors);
+  const bent = bentFaces(batch, tensors);
+  const embeddings = bent ? joined(pixels, bent) : pixels;
   const terms: Record<string, tf.Scalar> = {};
   const weighted: tf.Scalar[] = [];
   const term = (name: string, weight: number, make: () => tf.Scalar): void => {
@@ -72,19 +73,25 @@ export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
     tensors.has('shapes.kernel') && batch.shapes.some(Boolean) ? recipe.shapes : 0,
     () => shapesError(embeddings, input),
   );
+  if (bent && tensors.has('blendshapes.kernel') && batch.blendshapes.length > 0)
+    term('blendshapes', recipe.blendshapes, () => blendshapesError(bent, input));
   return { ...terms, loss: tf.addN(weighted) };
 }
 
-/** Both streams' unit vectors by their shares, as joinEmbedding does it; the pixels' alone without one. */
-function joined(pixels: tf.Tensor2D, batch: BatchTruth, tensors: Tensors): tf.Tensor2D {
-  if (batch.geometry.length === 0) return pixels;
+/** The geometry stream's unit vectors, where there is one. */
+function bentFaces(batch: BatchTruth, tensors: Tensors): tf.Tensor2D | undefined {
+  if (batch.geometry.length === 0) return undefined;
   const features = tf.tensor2d(batch.geometry, [batch.rows, GEOMETRY_FEATURES]);
   const dense = (x: tf.Tensor2D, name: string): tf.Tensor2D =>
     tf.add(
       tf.matMul(x, named(tensors, `geometry.${name}.kernel`)),
       named(tensors, `geometry.${name}.bias`),
     );
-  const bent = unitRows(dense(tf.relu(dense(features, 'hidden')), 'project'));
+  return unitRows(dense(tf.relu(dense(features, 'hidden')), 'project'));
+}
+
+/** Both streams' unit vectors by their shares, as joinEmbedding does it. */
+function joined(pixels: tf.Tensor2D, bent: tf.Tensor2D): tf.Tensor2D {
   return tf.concat2d(
     [tf.mul(pixels, Math.sqrt(1 - GEOMETRY_SHARE)), tf.mul(bent, Math.sqrt(GEOMETRY_SHARE))],
     1,
@@ -189,11 +196,8 @@ function crossEntropy(
 
 /** Squared error a row, over the rows whose shapes are known. */
 function shapesError(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.Scalar {
-  const predicted = tf.add(
-    tf.matMul(embeddings, named(tensors, 'shapes.kernel')),
-    named(tensors, 'shapes.bias'),
-  );
-  const width = predicted.shape[1]!;
+  const predicted = readOut(embeddings, tensors, 'shapes');
+  const width = predicted.shape[1];
   const truth = new Float32Array(batch.rows * width);
   const known = new Float32Array(batch.rows);
   batch.groupOf.forEach((g, row) => {
@@ -205,6 +209,19 @@ function shapesError(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput
   const errors = tf.square(tf.sub(predicted, tf.tensor2d(truth, [batch.rows, width])));
   const share = 1 / known.reduce((sum, one) => sum + one, 0);
   return tf.mul(tf.sum(tf.mul(errors, tf.tensor2d(known, [batch.rows, 1]))), share);
+}
+
+/** Mean squared error of what a blendshape model reads from the same landmarks. */
+function blendshapesError(bent: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.Scalar {
+  const predicted = readOut(bent, tensors, 'blendshapes');
+  return tf.mean(tf.square(tf.sub(predicted, tf.tensor2d(batch.blendshapes, predicted.shape))));
+}
+
+function readOut(embeddings: tf.Tensor2D, tensors: Tensors, name: string): tf.Tensor2D {
+  return tf.add(
+    tf.matMul(embeddings, named(tensors, `${name}.kernel`)),
+    named(tensors, `${name}.bias`),
+  );
 }
 
 const named = (tensors: Tensors, name: string): tf.Tensor2D => tensors.get(name) as tf.Tensor2D;

@@ -81,6 +81,11 @@ export const recipeSchema = z.strictObject({
   }).prefault({}),
   /** Weight of the mean squared error of the expression shapes, where the data has them. */
   shapes: z.number().min(0).default(0),
+  /**
+   * Weight of the mean squared error of what a blendshape model reads from the landmarks, where the run
+   * is given such a model; learned by the geometry stream.
+   */
+  blendshapes: z.number().min(0).default(1),
   /** Pictures of real people beside the rendered groups, where the run has some; finetuning only. */
   pictures: z.strictObject({
     /** A batch. */

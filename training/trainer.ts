@@ -7,7 +7,10 @@ import { readDrawn } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint, type Learned } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
 import { fitGeometryFrame, packFrame, unpackFrame, type GeometryFrame } from './geometry-frame.js';
-import { createLearner, toNetwork, type Learner } from './learner.js';
+import {
+  createLearner, predictedBy, toNetwork,
+  type Learner, type Predicted,
+} from './learner.js'; // prettier-ignore
 import { adamW, cosineSchedule, momentumSgd, type Optimiser } from './optimise/optimiser.js';
 import { startDifferentiator, type Differentiator } from './parallel/differentiator.js';
 import type { Recipe } from './recipe.js';
@@ -67,7 +70,7 @@ export async function train(options: TrainOptions): Promise<Checkpoint> {
     recipe,
     frame,
     labels: data.set.labels,
-    shapes: shapesOf(learner),
+    predicted: predictedBy(learner),
     script: workerScript,
   });
   try {
@@ -162,10 +165,8 @@ interface Run {
 }
 
 async function startRun({ recipe, data, directory, resume, from }: TrainOptions): Promise<Run> {
-  const shapes = data.set.size > 0 ? (data.set.info(0).shapes?.length ?? 0) : 0;
   const [run, model] = from && 'graph' in from ? [undefined, from] : [from, undefined];
-  const predicts = recipe.shapes > 0 || (run?.shapes ?? 0) > 0;
-  const learner = createLearner(recipe, data.set.labels, predicts ? shapes : 0);
+  const learner = createLearner(recipe, data.set.labels, toPredict(recipe, data, run));
   const fingerprint = fingerprintOf(data);
   const optimiser =
     recipe.optimiser.kind === 'adamw' ? adamW(recipe.optimiser) : momentumSgd(recipe.optimiser);
@@ -296,8 +297,19 @@ function samplerOf(recipe: Recipe, { set, train, pictures = [] }: TrainingData):
   return (random) => [...rendered(random), ...real(random)];
 }
 
-const shapesOf = ({ slots }: Learner): number =>
-  slots.find(({ name }) => name === 'shapes.bias')?.length ?? 0;
+/** What the recipe asks to predict or the run before predicted, as far as the data knows it. */
+function toPredict(
+  recipe: Recipe,
+  { set, train }: TrainingData,
+  before: Predicted | undefined,
+): Predicted {
+  const first = train[0] === undefined ? undefined : set.read(train[0]);
+  const asked = (name: keyof Predicted): boolean => recipe[name] > 0 || (before?.[name] ?? 0) > 0;
+  return {
+    shapes: asked('shapes') ? (first?.shapes?.length ?? 0) : 0,
+    blendshapes: asked('blendshapes') ? (first?.views[0]?.blendshapes?.length ?? 0) : 0,
+  };
+}
 
 async function saveRun(
   { learner, arrays, memory, frame, fingerprint, step }: Run,
@@ -306,7 +318,7 @@ async function saveRun(
   const checkpoint: Checkpoint = {
     recipe,
     labels: data.set.labels,
-    shapes: shapesOf(learner),
+    ...predictedBy(learner),
     architecture: learner.architecture,
     data: fingerprint,
     learned: learnedOf(data),

@@ -11,6 +11,7 @@ export function toySet({
   captures = 6,
   views = 3,
   shapes = 0,
+  blendshapes = 0,
 } = {}): GroupSet {
   const groups: LabelledGroup[] = [];
   for (let person = 0; person < people; person++) {
@@ -29,6 +30,10 @@ export function toySet({
           rollDeg: 0,
           quality: 0.5 + 0.5 * random.uniform(),
           landmarks: mesh(person, -40 + (80 * v) / Math.max(1, views - 1), random),
+          ...(blendshapes > 0 && {
+            // Who it is, which the landmarks tell.
+            blendshapes: new Float32Array(blendshapes).fill((2 * person) / people - 1),
+          }),
           crop: picture(person, (label + 0.5) / labels.length, random),
         })),
       });

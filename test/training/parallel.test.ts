@@ -16,11 +16,11 @@ import { train, type TrainingData } from '../../training/trainer.js';
 import { descendantsOf } from '../support/cli.js';
 import { toySet } from '../support/toy-set.js';
 
-const set = toySet({ shapes: 3 });
+const PREDICTED = { shapes: 3, blendshapes: 2 };
+const set = toySet(PREDICTED);
 const everyone = Array.from({ length: set.size }, (_, i) => i);
 const data: TrainingData = { set, train: everyone.slice(0, 24), validation: everyone.slice(30) };
 const workerScript = pathToFileURL(resolve('dist/training-worker.js'));
-const SHAPES = 3;
 
 const recipeOf = (changes: Record<string, unknown>): Recipe =>
   parseRecipe({
@@ -55,7 +55,7 @@ describe('training over worker processes', () => {
     ['three terms of contrast', 3, { stage: 'pretrain', seed: 3, contrastive: { kind: 'viewfx' } }],
   ])('gives the gradient of one process: %s, %i workers', async (_, workers, changes) => {
     const recipe = recipeOf({ ...changes, workers });
-    const learner = createLearner(recipe, set.labels, SHAPES);
+    const learner = createLearner(recipe, set.labels, PREDICTED);
     const random = stepRandom(recipe.seed, 0);
     const groups = readDrawn(set, balancedSampler(set, everyone, recipe.batch)(random), random);
     const frame = fitGeometryFrame(set, everyone);
@@ -64,7 +64,7 @@ describe('training over worker processes', () => {
       recipe,
       frame,
       labels: set.labels,
-      shapes: SHAPES,
+      predicted: PREDICTED,
       script: workerScript,
     };
     const one = await startDifferentiator({ ...task, recipe: { ...recipe, workers: 1 } });

@@ -15,8 +15,8 @@ import { balancedSampler, stepRandom } from '../../training/sampler.js';
 import { train, type TrainingData } from '../../training/trainer.js';
 import { toySet } from '../support/toy-set.js';
 
-const SHAPES = 3;
-const set = toySet({ shapes: SHAPES });
+const PREDICTED = { shapes: 3, blendshapes: 2 };
+const set = toySet(PREDICTED);
 const everyone = Array.from({ length: set.size }, (_, i) => i);
 const data: TrainingData = { set, train: everyone.slice(0, 24), validation: everyone.slice(30) };
 
@@ -34,11 +34,11 @@ const apart = (a: Float32Array, b: Float32Array): number =>
   b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 
 const gradientOf = async (recipe: Recipe) => {
-  const learner = createLearner(recipe, set.labels, SHAPES);
+  const learner = createLearner(recipe, set.labels, PREDICTED);
   const random = stepRandom(recipe.seed, 0);
   const groups = readDrawn(set, balancedSampler(set, everyone, recipe.batch)(random), random);
   const frame = fitGeometryFrame(set, everyone);
-  const task = { learner, recipe, frame, labels: set.labels, shapes: SHAPES };
+  const task = { learner, recipe, frame, labels: set.labels, predicted: PREDICTED };
   const differentiator = await startDifferentiator(task);
   try {
     const once = await differentiator.differentiate(learner.initial, groups);
@@ -105,7 +105,7 @@ describe('training in ONNX Runtime', () => {
   }); // prettier-ignore
 
   it('goes back only over a batch that went forward', async () => {
-    const { encoder } = createLearner(recipeOf({}), set.labels, 0);
+    const { encoder } = createLearner(recipeOf({}), set.labels, { shapes: 0, blendshapes: 0 });
     const passes = await EncoderPasses.load(encoder, 1);
     const images = new Float32Array(2 * 64 * 64).fill(0.5);
     await passes.forward(encoder.initial, images, 2);

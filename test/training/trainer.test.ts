@@ -86,6 +86,36 @@ describe('training', () => {
     expect(await readdir(folder)).toEqual(['fine', 'model']);
   });
 
+  it('teaches the geometry stream what a blendshape model reads, and goes on with it', async () => {
+    const [directory, next] = [join(folder, 'taught'), join(folder, 'next')];
+    const taught = { ...data, set: toySet({ blendshapes: 3 }) };
+    const recipe = recipeOf({
+      stage: 'finetune', steps: 100, validateEvery: 25, learningRate: 0.01, blendshapes: 5,
+      augmentation: { flip: false, geometryNoise: 0, geometryDrop: 0 },
+    }); // prettier-ignore
+    const checkpoint = await train({ recipe, data: taught, directory });
+    const errors = (await readFile(join(directory, 'log.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as LogEntry).terms['blendshapes']!);
+    expect(errors).toHaveLength(4);
+    // Four people at −1, −2/3, −1/3 and 0: a mean for everybody would err by their variance, 5/36.
+    expect(errors[3]).toBeLessThan(0.5 * (5 / 36));
+    expect(checkpoint).toMatchObject({ blendshapes: 3, shapes: 0 });
+    expect(
+      networkOf(await loadCheckpoint(join(directory, 'checkpoint.bin'))).geometry,
+    ).toBeDefined();
+    const goesOn = await train({
+      recipe: recipeOf({ stage: 'finetune', steps: 2, blendshapes: 0 }),
+      data: taught,
+      directory: next,
+      from: checkpoint,
+    });
+    expect(goesOn.blendshapes).toBe(3);
+    const [line] = (await readFile(join(next, 'log.jsonl'), 'utf8')).split('\n');
+    expect((JSON.parse(line!) as LogEntry).terms).not.toHaveProperty('blendshapes');
+  });
+
   it('exports with the table that an evaluation of these people in their order gives, subsets of views and all', async () => {
     const wide = toySet({ views: 5 });
     const recipe = recipeOf({ stage: 'finetune', steps: 3, shapes: 0 });

@@ -7,6 +7,8 @@ export interface LabelledView extends FusionView {
   readonly crop: Uint8Array;
   /** N × 3 of the 468- or 478-point mesh; any unit, as only their shape counts. */
   readonly landmarks: Float32Array;
+  /** What a blendshape model reads from the landmarks, standardised; see withBlendshapes. */
+  readonly blendshapes?: Float32Array | undefined;
 }
 
 /** What is known of a group without its pictures. */

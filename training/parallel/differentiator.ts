@@ -2,7 +2,7 @@ import { ClmexError } from '../../core/errors.js';
 import { batchTruth, prepareBatch, type SeededGroup } from '../batch.js';
 import { differentiate, differentiateLoss, type Differentiated } from '../differentiate.js';
 import type { GeometryFrame } from '../geometry-frame.js';
-import type { Learner } from '../learner.js';
+import type { Learner, Predicted } from '../learner.js';
 import { preparationOf } from '../preparation.js';
 import { RuntimeDifferentiator } from '../runtime-differentiator.js';
 import type { Recipe } from '../recipe.js';
@@ -27,8 +27,7 @@ export interface DifferentiatorOptions {
   /** Of the geometry stream, where there is one. */
   readonly frame: GeometryFrame | undefined;
   readonly labels: readonly string[];
-  /** Expression shapes the learner predicts. */
-  readonly shapes: number;
+  readonly predicted: Predicted;
   /** Program of the worker processes; the package's own where absent. */
   readonly script?: URL | undefined;
 }
@@ -70,7 +69,7 @@ class ParallelDifferentiator implements Differentiator {
 
   /** @throws ClmexError `invalid-config` for a backend without processes; `engine-failed`. */
   static async start(options: DifferentiatorOptions): Promise<ParallelDifferentiator> {
-    const { recipe, frame, labels, shapes } = options;
+    const { recipe, frame, labels, predicted } = options;
     if (recipe.backend !== 'wasm' && recipe.backend !== 'cpu') {
       throw new ClmexError('invalid-config', 'worker processes share work on wasm and cpu only', {
         field: 'workers',
@@ -81,7 +80,7 @@ class ParallelDifferentiator implements Differentiator {
     const started = new ParallelDifferentiator(options);
     try {
       for (const worker of started.#workers)
-        worker.send({ kind: 'start', recipe, frame, labels, shapes });
+        worker.send({ kind: 'start', recipe, frame, labels, predicted });
       await Promise.all(started.#workers.map((worker) => worker.receive('ready')));
     } catch (error) {
       await started.close();

@@ -1,5 +1,6 @@
 import type { SeededGroup } from '../batch.js';
 import type { GeometryFrame } from '../geometry-frame.js';
+import type { Predicted } from '../learner.js';
 import type { Recipe } from '../recipe.js';
 
 /** What the owner of the training says to a worker. */
@@ -9,7 +10,7 @@ export type ToWorker =
       readonly recipe: Recipe;
       readonly frame: GeometryFrame | undefined;
       readonly labels: readonly string[];
-      readonly shapes: number;
+      readonly predicted: Predicted;
     }
   | {
       readonly kind: 'step';

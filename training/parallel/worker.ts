@@ -18,9 +18,9 @@ async function main(): Promise<void> {
   process.on('SIGINT', () => undefined).on('SIGTERM', () => undefined);
   const start = receive() as ToWorker | undefined;
   if (start?.kind !== 'start') return;
-  const { recipe, frame, labels, shapes } = start;
+  const { recipe, frame, labels, predicted } = start;
   await selectBackend(recipe.backend);
-  const learner = createLearner(recipe, labels, shapes);
+  const learner = createLearner(recipe, labels, predicted);
   const preparation = preparationOf(recipe, frame);
   answer({ kind: 'ready' });
   for (;;) {

@@ -234,12 +234,15 @@ function restingShapes(random: Random): ShapeWeights {
   return weights;
 }
 
+/** Where an expression starts to be told from a face at rest; smiles are at the least (Hess et al. 1997). */
+const FAINTEST: Partial<Record<ExpressionLabel, number>> = { happiness: 0.2 };
+
 /** One still moment: a way to show the label with noise on every unit, gaze, maybe blink or speech. */
 export function randomMoment(
   random: Random,
   label: ExpressionLabel,
 ): { recipe: Recipe; shapes: ShapeWeights } {
-  const strength = label === 'neutral' ? 0 : random.uniform(0.35, 1);
+  const strength = label === 'neutral' ? 0 : random.uniform(FAINTEST[label] ?? 0.35, 1);
   const recipe: Recipe = {
     label,
     strength,
