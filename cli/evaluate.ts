@@ -12,7 +12,7 @@ import {
 import { EvaluationData, type DataOptions } from './evaluate-data.js';
 import { writeMap } from './evaluate-map.js';
 import { printResult } from './output.js';
-import { angles, counts, wholeNumber } from './synth-options.js';
+import { angles, counts, percentages, wholeNumber } from './synth-options.js';
 
 interface Options extends DataOptions {
   readonly model: string;
@@ -65,7 +65,7 @@ export function register(program: Command): void {
     .option(
       '--label-shares <percent,…>',
       'with --probe: also heads that see part of the labels: 1,5,10,25,50,100',
-      counts,
+      percentages,
     )
     .option('--draws <n>', 'of folds and labels for --shots and --label-shares', wholeNumber(1), 5)
     .option(

@@ -1,13 +1,12 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
-import { exportModel, loadCheckpoint, networkOf, selectBackend } from '../training/index.js';
+import { exportModel, networkOf, selectBackend } from '../training/index.js';
 import type { Network } from '../encoder/index.js';
 import { printResult, progress } from './output.js';
 import { angles } from './synth-options.js';
 import { openHeldOut } from './train-data.js';
-import { openWeights } from './weights.js';
+import { openRun, openWeights } from './weights.js';
 
 interface Options {
   readonly run: string;
@@ -61,7 +60,7 @@ async function otherOf(directory: string): Promise<Network> {
 }
 
 async function run(options: Options): Promise<void> {
-  const checkpoint = await loadCheckpoint(join(options.run, 'checkpoint.bin'));
+  const checkpoint = await openRun(options.run);
   const other = options.blend === undefined ? undefined : await otherOf(options.blend);
   if (checkpoint.recipe.stage !== 'finetune') {
     throw new ClmexError('invalid-argument', 'the run has learned no labels yet', {

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, readdir, readFile } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
@@ -42,7 +42,10 @@ export function registerDataset(synth: Command): void {
     .command('dataset')
     .description('Render a training set: views of one moment, measured by the real face models.')
     .requiredOption('--out <dir>', 'folder for the shards')
-    .option('--data <dir>', 'holds ict-facekit/, london/, makehuman-hair/ (default: $CLMEX_DATA)')
+    .option(
+      '--data <dir>',
+      'holds ict-facekit/, london/, makehuman-hair/ (default: $CLMEX_DATA, else ../shared/data)',
+    )
     .option('--subjects <n>', 'rendered people over all splits', wholeNumber(3), 240)
     .option(
       '--captures <n>',
@@ -65,8 +68,14 @@ export function registerDataset(synth: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
-  await mkdir(options.out, { recursive: true });
-  const there = new Set((await readdir(options.out)).filter((name) => SHARD_INDEX.test(name)));
+  if (options.part > options.workers) {
+    throw new ClmexError('invalid-argument', 'there are not so many processes', {
+      field: '--part',
+      value: options.part,
+      allowed: `0 to ${String(options.workers)}, as --workers says`,
+    });
+  }
+  const there = new Set((await filesIn(options.out)).filter((name) => SHARD_INDEX.test(name)));
   if (there.size > 0 && !options.resume && options.part === 0) {
     throw new ClmexError('invalid-argument', 'the folder already holds shards', {
       field: '--out',
@@ -87,6 +96,20 @@ async function run(options: Options): Promise<void> {
     () =>
       `${String(counts.captures)} captures, faces found in ${String(counts.found)} of ${String(counts.views)} views: ${options.out}`,
   );
+}
+
+/** None where the folder is still to be made, which the first shard does. */
+async function filesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new ClmexError('invalid-argument', 'cannot be read as a folder', {
+      field: '--out',
+      value: folder,
+      cause: error,
+    });
+  }
 }
 
 /** What is there must be of the set that goes on. */

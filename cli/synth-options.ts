@@ -11,11 +11,18 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
-/** Positive numbers up to a thousand with commas between, for commander. */
+/** Whole numbers from 1 to a thousand with commas between, for commander. */
 export function counts(text: string): number[] {
   const values = text.split(',').map(Number);
-  if (values.every((value) => value > 0 && value <= 1000)) return values;
-  throw new InvalidArgumentError('Allowed: positive numbers with commas between.');
+  if (values.every((value) => Number.isInteger(value) && value > 0 && value <= 1000)) return values;
+  throw new InvalidArgumentError('Allowed: whole numbers from 1 to 1000 with commas between.');
+}
+
+/** Percentages above 0 with commas between, for commander. */
+export function percentages(text: string): number[] {
+  const values = text.split(',').map(Number);
+  if (values.every((value) => value > 0 && value <= 100)) return values;
+  throw new InvalidArgumentError('Allowed: percentages above 0, up to 100, with commas between.');
 }
 
 /** Degrees with commas between, for commander. */

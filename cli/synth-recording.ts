@@ -41,7 +41,10 @@ export function registerRecording(synth: Command): void {
       '--out <file>',
       'the recording, .mcap; its calibration goes beside it, .calibration.json',
     )
-    .option('--data <dir>', 'holds ict-facekit/, london/, makehuman-hair/ (default: $CLMEX_DATA)')
+    .option(
+      '--data <dir>',
+      'holds ict-facekit/, london/, makehuman-hair/ (default: $CLMEX_DATA, else ../shared/data)',
+    )
     .option('--subjects <n>', 'people, 1 to 4', between(1, 4), 2)
     .option('--people <ids>', 'who: portrait-variant by commas, instead of a number', personIds)
     .option('--split <name>', `whose skins: ${SPLITS.join(', ')}`, splitName, 'test')

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
@@ -93,7 +93,6 @@ export function register(program: Command): void {
 async function run(stage: Recipe['stage'], options: Options): Promise<void> {
   const given = await readRecipe(options.recipe);
   requireStage(given['stage'], stage);
-  await requirePlace(options);
   const recipe = parseRecipe({
     ...given,
     stage,
@@ -102,13 +101,16 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
     ...(options.backend !== undefined && { backend: options.backend }),
     ...(options.workers !== undefined && { workers: options.workers }),
   });
-  await selectBackend(recipe.backend);
-  const data = await openTrainingData(options, recipe);
+  const made = await requirePlace(options);
+  const { from, data } = await openAll(options, recipe).catch(async (error: unknown) => {
+    // Nothing was begun: what was made for it goes.
+    if (made) await rmdir(options.out).catch(() => undefined);
+    throw error;
+  });
   const stop = new AbortController();
   const onSignal = (): void => stop.abort();
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   try {
-    const from = options.from === undefined ? undefined : await openWeights('--from', options.from);
     const onProgress = (entry: LogEntry, secondsLeft: number): void =>
       progress(describe(entry, recipe, secondsLeft));
     const { step } = await train({
@@ -142,6 +144,12 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
   }
 }
 
+async function openAll(options: Options, recipe: Recipe) {
+  await selectBackend(recipe.backend);
+  const from = options.from === undefined ? undefined : await openWeights('--from', options.from);
+  return { from, data: await openTrainingData(options, recipe) };
+}
+
 /** What shells say of a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
 
@@ -154,16 +162,19 @@ function requireStage(given: unknown, stage: Recipe['stage']): void {
   });
 }
 
-/** Before hours of work: a folder that can be written, and no run in it that would be lost. */
-async function requirePlace({ out, resume, overwrite }: Options): Promise<void> {
-  await mkdir(out, { recursive: true }).catch((cause: unknown) => {
+/**
+ * Before hours of work: a folder that can be written, and no run in it that would be lost.
+ * @returns whether the folder is new.
+ */
+async function requirePlace({ out, resume, overwrite }: Options): Promise<boolean> {
+  const made = await mkdir(out, { recursive: true }).catch((cause: unknown) => {
     throw new ClmexError('invalid-argument', 'cannot be made a folder', {
       field: '--out',
       value: out,
       cause,
     });
   });
-  if (resume || overwrite || !existsSync(join(out, 'checkpoint.bin'))) return;
+  if (resume || overwrite || !existsSync(join(out, 'checkpoint.bin'))) return made !== undefined;
   throw new ClmexError('invalid-argument', 'holds a run already', {
     field: '--out',
     value: out,

@@ -5,24 +5,43 @@
 // takes 240 steps unless --steps says otherwise: its length decides what pre-training is worth.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
 const USAGE = 'usage: npm run claims -- RENDERED OUT [--steps N] [SEED …]';
 const { values, positionals } = readArguments();
-const STEPS = Number(values.steps);
-const [data, out, ...seeds] = positionals;
-if (data === undefined || out === undefined || !Number.isInteger(STEPS) || STEPS < 1) {
-  console.error(USAGE);
-  process.exit(2);
-}
+const [data, out, ...given] = positionals;
+if (data === undefined || out === undefined) fail('RENDERED and OUT are needed');
+const STEPS = wholeNumber('--steps', values.steps, 1);
+const seeds = given.length > 0 ? given.map((seed) => wholeNumber('SEED', seed, 0)) : [1, 2, 3];
 
 const PRETRAIN = { stage: 'pretrain', steps: 800, batch: { people: 5, captures: 4, views: 4 }, learningRate: 0.003, warmupSteps: 50, shapes: 0, validateEvery: 400, saveEvery: 100 }; // prettier-ignore
-const FINETUNE = { stage: 'finetune', steps: STEPS, batch: { people: 10, captures: 2, views: 3 }, learningRate: 0.002, warmupSteps: 30, average: 0.98, contrastive: { weight: 0 }, shapes: 0, validateEvery: STEPS, saveEvery: 60 }; // prettier-ignore
+const FINETUNE = { stage: 'finetune', steps: STEPS, batch: { people: 10, captures: 2, views: 3 }, learningRate: 0.002, warmupSteps: Math.min(30, Math.floor(STEPS / 4)), average: 0.98, contrastive: { weight: 0 }, shapes: 0, validateEvery: STEPS, saveEvery: 60 }; // prettier-ignore
 const SHARES = [0.1, 1];
 const STARTS = ['scratch', 'pretrained'];
 
 mkdirSync(out, { recursive: true });
+requireSameData();
+
+/** What OUT holds was learned from one folder; runs from two would go into one mean unnoticed. */
+function requireSameData() {
+  const file = join(out, 'rendered.json');
+  const given = JSON.stringify(resolve(data));
+  const known = existsSync(file) ? readFileSync(file, 'utf8') : given;
+  if (known !== given) fail(`OUT holds what was learned from ${known}; RENDERED is ${given}`);
+  writeFileSync(file, given);
+}
+
+function wholeNumber(name, text, least) {
+  const value = Number(text);
+  if (text.trim() !== '' && Number.isInteger(value) && value >= least) return value;
+  return fail(`${name} is ${JSON.stringify(text)}; allowed: a whole number from ${least} up`);
+}
+
+function fail(message) {
+  console.error(`${message}\n${USAGE}`);
+  process.exit(2);
+}
 
 function readArguments() {
   try {
@@ -31,8 +50,7 @@ function readArguments() {
       allowPositionals: true,
     });
   } catch (error) {
-    console.error(`${error.message}\n${USAGE}`);
-    process.exit(2);
+    return fail(error.message);
   }
 }
 
@@ -66,7 +84,7 @@ function tableOf(name, run) {
   return JSON.parse(readFileSync(file, 'utf8')).table;
 }
 
-const results = (seeds.length > 0 ? seeds.map(Number) : [1, 2, 3]).map((seed) => {
+const results = seeds.map((seed) => {
   const pretrained = train(`pretrain-${seed}`, { ...PRETRAIN, seed });
   return SHARES.map((labelShare) =>
     STARTS.map((start) => {
@@ -83,9 +101,12 @@ const results = (seeds.length > 0 ? seeds.map(Number) : [1, 2, 3]).map((seed) =>
 });
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const spread = (values) =>
-  Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) * (values.length / Math.max(1, values.length - 1))); // prettier-ignore
-const stated = (values) => ({ mean: mean(values), deviation: spread(values) });
+const deviation = (values) =>
+  Math.sqrt(mean(values.map((value) => (value - mean(values)) ** 2)) * (values.length / (values.length - 1))); // prettier-ignore
+const stated = (values) => ({
+  mean: mean(values),
+  ...(values.length > 1 && { deviation: deviation(values) }),
+});
 const rows = SHARES.map((labelShare, s) => ({
   labelShare,
   ...Object.fromEntries(

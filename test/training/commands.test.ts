@@ -239,11 +239,42 @@ describe('training from the command line', () => {
       ['evaluate', '--manifest', 'a.csv', '--data', 'set'],
       /exactly one source/,
     ],
+    [
+      'more labels than there are',
+      ['evaluate', '--data', 'set', '--probe', '2', '--label-shares', '10,500'],
+      /--label-shares.*percentages above 0, up to 100/,
+    ],
     ['a probe of one fold', ['evaluate', '--data', 'set', '--probe', '1'], /whole number from 2/],
     [
-      'an export without labels learned',
+      'an export of no run',
       ['export', '--run', 'none', '--data', 'set', '--out', 'x'],
-      /none/,
+      /--run: holds no run.*none/,
+    ],
+    [
+      'a share of the work that nobody has',
+      ['synth', 'dataset', '--out', 'x', '--workers', '2', '--part', '3'],
+      /--part.*3.*Allowed: 0 to 2/,
+    ],
+    [
+      'blendshapes that nothing could learn',
+      [
+        'train',
+        'finetune',
+        '--data',
+        'set',
+        '--out',
+        'x',
+        '--recipe',
+        'flat.json',
+        '--blendshapes',
+        'none',
+      ],
+      /geometry: leaves nothing that could learn --blendshapes/,
+    ],
+    [
+      'a blendshape model that is not there',
+      ['train', 'finetune', '--data', 'set', '--out', 'x', '--blendshapes', 'none'],
+      /landmark model.*none/,
     ],
     [
       'an evaluation of a split that nobody is of',
@@ -272,14 +303,26 @@ describe('training from the command line', () => {
     ],
   ])('says what is wrong with %s', async (_, args, message) => {
     await writeFile(at('wrong.json'), '{"contrastive":{"temperature":-1}}');
+    await writeFile(at('flat.json'), '{"geometry":false}');
     await writeFile(at('fine.json'), '{"stage":"finetune"}');
     await writeFile(at('a.csv'), 'path,label\ngone.png,neutral\n');
-    const names = ['set', 'tested', 'x', 'wrong.json', 'fine.json', 'nowhere', 'a.csv', 'none'];
+    const names = [
+      'set',
+      'tested',
+      'x',
+      'wrong.json',
+      'fine.json',
+      'flat.json',
+      'nowhere',
+      'a.csv',
+      'none',
+    ];
     const { code, stdout, stderr } = await runCli(
       ...args.map((arg) => (names.includes(arg) ? at(arg) : arg)),
     );
     expect(code).not.toBe(0);
     expect(stdout).toBe('');
     expect(stderr).toMatch(message);
+    expect(existsSync(at('x'))).toBe(false);
   });
 });
