@@ -7,8 +7,9 @@ type Units = Readonly<Record<number, number>>;
 
 /** What moves for an action unit at 1; shapes without a side are given without one. */
 const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = {
-  1: { browInnerUp: 1 },
-  2: { browOuterUp: 1 },
+  // Above this much landmarks are measured no higher.
+  1: { browInnerUp: 1.2 },
+  2: { browOuterUp: 1.2 },
   // The model's own browDown lowers brows by 4 mm; frowning people manage twice that.
   4: { browDown: 2 },
   // Likewise its eyeWide moves the measured lid by no more than 0.6 mm.
@@ -80,12 +81,19 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
     { 9: 1, 10: 0.9, 25: 0.6, 7: 0.5 },
     { 9: 0.8, 10: 0.8, 15: 0.8, 17: 0.7, 4: 0.4, 7: 0.4 },
     { 9: 1, 10: 0.9, 4: 0.5, 7: 0.6, 16: 0.5, 25: 0.7, 26: 0.6 },
+    // The model's wrinkled nose parts the lips; with the chin raised they stay closed.
+    { 9: 0.9, 17: 1 },
+    { 9: 0.7, 4: 0.4, 7: 0.3, 15: 0.6, 17: 0.9 },
   ],
 };
 
 /** How far a shape may be driven. */
 const mostOf = (name: string): number =>
-  name.startsWith('browDown') || name.startsWith('eyeWide') ? 2.6 : 1.3;
+  name.startsWith('browDown') || name.startsWith('eyeWide')
+    ? 2.6
+    : name.startsWith('brow')
+      ? 1.5
+      : 1.3;
 
 const TWO_SIDED = new Set([
   'browInnerUp', 'browOuterUp', 'browDown', 'eyeWide', 'cheekSquint', 'cheekRaiser', 'eyeSquint',
@@ -191,8 +199,8 @@ const RESTING = { deviation: 0.1, chance: 0.2 };
  * of each: people at rest must not look like an expression because their brows are high or low.
  */
 const OPPOSED: readonly { one: ShapeWeights; other: ShapeWeights; chanceOfOne: number }[] = [
-  // Brows of portraits rest lower than the model's, by half a millimetre on average.
-  { one: { browDown: 1.3 }, other: { browInnerUp: 0.4, browOuterUp: 0.4 }, chanceOfOne: 0.7 },
+  // Brows of portraits rest lower than the model's: what blendshapes call a frown is 0.3 for them on average.
+  { one: { browDown: 1.7 }, other: { browInnerUp: 0.4, browOuterUp: 0.4 }, chanceOfOne: 0.8 },
   // Lids of portraits rest wider open than the model's, by 0.9 mm on average (docs/results.md).
   { one: { eyeSquint: 0.35 }, other: { eyeWide: 1.7 }, chanceOfOne: 0.15 },
   { one: { mouthFrown: 0.4 }, other: { mouthSmile: 0.2 }, chanceOfOne: 0.5 },
@@ -234,15 +242,12 @@ function restingShapes(random: Random): ShapeWeights {
   return weights;
 }
 
-/** Where an expression starts to be told from a face at rest; smiles are at the least (Hess et al. 1997). */
-const FAINTEST: Partial<Record<ExpressionLabel, number>> = { happiness: 0.2 };
-
 /** One still moment: a way to show the label with noise on every unit, gaze, maybe blink or speech. */
 export function randomMoment(
   random: Random,
   label: ExpressionLabel,
 ): { recipe: Recipe; shapes: ShapeWeights } {
-  const strength = label === 'neutral' ? 0 : random.uniform(FAINTEST[label] ?? 0.35, 1);
+  const strength = label === 'neutral' ? 0 : random.uniform(0.35, 1);
   const recipe: Recipe = {
     label,
     strength,

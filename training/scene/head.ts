@@ -5,6 +5,8 @@ import { projectVertices } from './camera.js';
 import { SKIN_VERTICES, type HeadModel } from './head-model.js';
 import { lightVertices, type Environment } from './light.js';
 import { mirrored } from './lens.js';
+import { meshPoint } from './mesh468.js';
+import { unfold } from './brow-fold.js';
 import type { Solid } from './loft.js';
 import type { Person } from './person.js';
 import type { Surface } from './rasterise.js';
@@ -19,6 +21,8 @@ export interface LitHead {
   readonly person: Person;
   readonly positions: Float32Array;
   readonly light: Float32Array;
+  /** 0–1 a vertex: how far the portrait shows what is there. */
+  readonly blend: Float32Array;
   readonly hairLight?: Float32Array;
   /** Torso, glasses' frame and what is held. */
   readonly worn: readonly LitSolid[];
@@ -63,12 +67,13 @@ export function lightHead(
   environment: Environment,
 ): LitHead {
   const positions = express(model, person.head, shapes);
+  const blend = unfold(model, person.blend, person.head, positions);
   bendNeck(positions, neck, SKIN_VERTICES);
   const normals = vertexNormals(
     positions,
     DRAWN.map((name) => model.parts.get(name) ?? new Uint32Array()),
   );
-  const opening = mouthOpening(shapes);
+  const opening = mouthOpening(positions);
   const ranges = opening > 0.02 ? [...OUTSIDE, MOUTH] : OUTSIDE;
   const light = lightVertices(environment, rotation, normals, visibility, ranges);
   const { gain } = person.skin;
@@ -82,7 +87,7 @@ export function lightHead(
     lightSolid(torso, environment, rotation, neck),
     ...stiff.map((solid) => lightSolid(solid, environment, rotation)),
   ];
-  const lit = { person, positions, light, worn, environment };
+  const lit = { person, positions, light, blend, worn, environment };
   if (hair === undefined) return lit;
   return { ...lit, hairLight: lightHair(hair, light, environment, rotation) };
 }
@@ -160,11 +165,17 @@ function lightMouth(model: HeadModel, light: Float32Array, opening: number): voi
   }
 }
 
-function mouthOpening(weights: ShapeWeights): number {
-  const parted = ['mouthUpperUp_L', 'mouthLowerDown_L', 'mouthSmile_L', 'mouthFunnel'];
-  return (
-    (weights['jawOpen'] ?? 0) + parted.reduce((sum, name) => sum + 0.35 * (weights[name] ?? 0), 0)
-  );
+/** Middle of the upper and of the lower lip's inner edge. */
+const INNER_LIPS = [13, 14] as const;
+/** Lips so far apart let in as much light as a mouth wide open. */
+const WIDE_CM = 2.2;
+/** They lie so far apart where lips touch: the line of the mesh is inside the red. */
+const CLOSED_CM = 0.08;
+
+/** 0 for lips that touch, 1 for a mouth wide open: many movements part lips, a wrinkled nose too. */
+function mouthOpening(positions: Float32Array): number {
+  const [upper, lower] = INNER_LIPS.map((i) => meshPoint(positions, i));
+  return Math.min(1, Math.max(0, upper![1] - lower![1] - CLOSED_CM) / WIDE_CM);
 }
 
 /** A lit body as one camera sees it. */
@@ -186,13 +197,13 @@ export function solidSurface(
 /** The head's surfaces as one camera sees them. */
 export function headSurfaces(
   model: HeadModel,
-  { person, positions, light, hairLight, worn, environment }: LitHead,
+  { person, positions, light, blend, hairLight, worn, environment }: LitHead,
   place: Head,
   camera: CameraCalibration,
   samplesPerPixel: number,
 ): Surface[] {
   const screen = projectVertices(camera, place, positions, MODEL_UNIT, samplesPerPixel);
-  const { albedo, uv, blend, skin, eye, lashes } = person;
+  const { albedo, uv, skin, eye, lashes } = person;
   const base = { screen, light, albedo };
   const part = (name: string): Uint32Array => model.parts.get(name) ?? new Uint32Array();
   const skinTexture = { image: skin.photo, uv, blend };

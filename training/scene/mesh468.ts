@@ -133,13 +133,20 @@ export const MESH_POINTS: readonly MeshPoint[] = TABLE.trim()
     return { vertices: [a!, b, c!], weights };
   });
 
+/** One of the 468 points on a head, in the head's unit. */
+export function meshPoint(
+  positions: Float32Array,
+  index: number,
+): [x: number, y: number, z: number] {
+  const { vertices, weights } = MESH_POINTS[index]!;
+  const at = (k: number): number =>
+    vertices.reduce((sum, vertex, j) => sum + weights[j]! * positions[3 * vertex + k]!, 0);
+  return [at(0), at(1), at(2)];
+}
+
 /** The 468 points on a head: x, y, z a point in the head's unit. */
 export function meshPoints(positions: Float32Array): Float32Array {
   const out = new Float32Array(MESH_POINTS.length * 3);
-  MESH_POINTS.forEach(({ vertices, weights }, i) => {
-    vertices.forEach((vertex, j) => {
-      for (let k = 0; k < 3; k++) out[3 * i + k]! += weights[j]! * positions[3 * vertex + k]!;
-    });
-  });
+  MESH_POINTS.forEach((_, i) => out.set(meshPoint(positions, i), 3 * i));
   return out;
 }

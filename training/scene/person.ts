@@ -1,3 +1,4 @@
+import { paintFolds } from './brow-fold.js';
 import { EYE_SIDE, paintEye } from './eye.js';
 import type { Glasses } from './glasses.js';
 import type { HairStyle } from './hair.js';
@@ -54,6 +55,7 @@ export function makePerson(
   const count = model.vertexCount;
   const albedo = new Float32Array(count * 3);
   albedo.set(skin.albedo);
+  paintFolds(model, albedo, skin.tone);
   for (let v = SKIN_VERTICES; v < EYE_SOCKET_START; v++) albedo.set(SOCKET, 3 * v);
   for (let v = EYE_SOCKET_START; v < 14_062; v++) albedo.set([0.25, 0.11, 0.08], 3 * v);
   paint(model, albedo, 'M_GumsTongue', GUMS);

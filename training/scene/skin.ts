@@ -8,6 +8,7 @@ import { SKIN_VERTICES, type HeadModel } from './head-model.js';
 import { IRIS_POINTS } from './photo-landmarks.js';
 import type { Texture } from './rasterise.js';
 import { fitPhoto, type PhotoFit } from './skin-fit.js';
+import { smoothStep } from './smooth.js';
 
 /** A person's skin, taken from one portrait. */
 export interface Skin {
@@ -113,8 +114,8 @@ function portraitWeights(
     const apart = Math.hypot(
       ...color.map((value, k) => Math.sqrt(value) - Math.sqrt(backdrop[k]!)),
     );
-    const clear = facing > 0.75 ? 1 : smooth(0.08, 0.2, apart);
-    weights[v] = smooth(0.22, 0.5, facing) * clear;
+    const clear = facing > 0.75 ? 1 : smoothStep(0.08, 0.2, apart);
+    weights[v] = smoothStep(0.22, 0.5, facing) * clear;
   }
   return weights;
 }
@@ -294,9 +295,4 @@ function meanOf(colors: readonly (readonly [number, number, number])[]): [number
   for (const color of colors)
     for (const k of [0, 1, 2] as const) sum[k] += color[k] / colors.length;
   return sum;
-}
-
-function smooth(from: number, to: number, value: number): number {
-  const t = Math.min(1, Math.max(0, (value - from) / (to - from)));
-  return t * t * (3 - 2 * t);
 }
