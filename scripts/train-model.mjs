@@ -1,5 +1,6 @@
 // npm run model -- DATA OUT: everything from rendered people to a model package, each step resumable.
-// DATA holds ict-facekit, london and makehuman-hair; OUT gets rendered/, runs/ and model/.
+// DATA holds ict-facekit, london, makehuman-hair and mediapipe/face_landmarker.task; OUT gets rendered/,
+// runs/ and model/.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,11 +23,13 @@ const pictures = [
   join(data, 'london'),
 ];
 
+const teacher = ['--blendshapes', join(data, 'mediapipe', 'face_landmarker.task')];
+
 const steps = [
   ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '9600', '--subjects', '960', '--seed', '7', '--resume'],
   ['train', 'pretrain', '--data', rendered, '--out', pre, ...recipe('pretrain')],
-  ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...recipe('finetune')],
-  ['train', 'finetune', '--data', rendered, '--out', settled, '--from', fine, ...pictures, '--lift', '4', ...recipe('settle')],
+  ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...teacher, ...recipe('finetune')],
+  ['train', 'finetune', '--data', rendered, '--out', settled, '--from', fine, ...pictures, '--lift', '4', ...teacher, ...recipe('settle')],
   ['export', '--run', settled, '--blend', fine, '--share', '0.75', '--data', rendered, '--out', model],
   ['quantise', '--model', model, '--data', rendered],
 ]; // prettier-ignore

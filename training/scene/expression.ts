@@ -34,7 +34,8 @@ const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = 
 /**
  * Ways to show each expression. The first of each is the textbook's: happiness 6+12, sadness 1+4+15,
  * surprise 1+2+5+26, fear 1+2+4+5+7+20+26, anger 4+5+7+23, disgust 9+15+16. The others are what
- * people do as well: they laugh, weep, scream, shout and bare their teeth.
+ * people do as well: they laugh, weep, scream, shout and bare their teeth. Where unit 1 raises the brows
+ * unit 4 draws them together more than down, so it counts half: sad and frightened brows stand high.
  */
 export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
   neutral: [{}],
@@ -47,12 +48,12 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
     { 6: 1, 7: 0.5, 12: 1.2, 25: 0.8, 27: 0.6 },
   ],
   sadness: [
-    { 1: 1, 4: 0.6, 15: 1 },
-    { 1: 0.9, 4: 0.5, 15: 0.8, 17: 0.8 },
-    { 1: 1, 4: 0.8, 15: 0.9, 7: 0.3, 20: 0.2 },
+    { 1: 1, 4: 0.3, 15: 1 },
+    { 1: 0.9, 4: 0.25, 15: 0.8, 17: 0.8 },
+    { 1: 1, 4: 0.4, 15: 0.9, 7: 0.3, 20: 0.2 },
     { 15: 1, 17: 0.7, 4: 0.3 },
-    { 1: 0.9, 4: 0.5, 6: 0.4, 15: 0.8, 25: 0.5 },
-    { 1: 0.9, 4: 0.8, 6: 0.6, 7: 0.7, 15: 0.8, 20: 0.5, 25: 0.6, 26: 0.3 },
+    { 1: 0.9, 4: 0.25, 6: 0.4, 15: 0.8, 25: 0.5 },
+    { 1: 0.9, 4: 0.4, 6: 0.6, 7: 0.7, 15: 0.8, 20: 0.5, 25: 0.6, 26: 0.3 },
   ],
   surprise: [
     { 1: 1, 2: 1, 5: 0.9, 26: 1 },
@@ -61,11 +62,11 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
     { 1: 0.8, 2: 0.8, 5: 0.8, 25: 0.3, 26: 0.6 },
   ],
   fear: [
-    { 1: 1, 2: 0.7, 4: 0.8, 5: 1, 7: 0.4, 20: 1, 26: 0.6 },
-    { 1: 1, 2: 0.6, 4: 0.7, 5: 1, 20: 0.9, 25: 0.8 },
-    { 1: 1, 2: 0.5, 4: 0.6, 5: 0.9, 20: 0.7, 25: 0.7, 26: 1 },
-    { 1: 0.9, 4: 0.7, 5: 1, 20: 1, 25: 0.5, 7: 0.3 },
-    { 1: 1, 2: 0.8, 4: 0.7, 5: 1, 20: 0.8, 25: 0.6, 27: 0.8 },
+    { 1: 1, 2: 0.7, 4: 0.4, 5: 1, 7: 0.4, 20: 1, 26: 0.6 },
+    { 1: 1, 2: 0.6, 4: 0.35, 5: 1, 20: 0.9, 25: 0.8 },
+    { 1: 1, 2: 0.5, 4: 0.3, 5: 0.9, 20: 0.7, 25: 0.7, 26: 1 },
+    { 1: 0.9, 4: 0.35, 5: 1, 20: 1, 25: 0.5, 7: 0.3 },
+    { 1: 1, 2: 0.8, 4: 0.35, 5: 1, 20: 0.8, 25: 0.6, 27: 0.8 },
   ],
   anger: [
     { 4: 1, 5: 0.6, 7: 0.7, 23: 1 },
