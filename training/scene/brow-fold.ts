@@ -51,7 +51,10 @@ export function paintFolds(
   }
 }
 
-/** How far the photo still shows what is there: `blend`, less the folds where the brows are raised. */
+/**
+ * How far the photo still shows what is there: `blend`, less the folds where the brows are raised.
+ * @param head the person at rest, @param moved the same vertices with an expression; centimetres.
+ */
 export function unfold(
   model: HeadModel,
   blend: Float32Array,
