@@ -7,7 +7,7 @@ type Units = Readonly<Record<number, number>>;
 
 /** What moves for an action unit at 1; shapes without a side are given without one. */
 const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = {
-  // The landmark model sees little of a raised brow: at twice the model's shape as much as on real faces.
+  // The landmark model sees little of a raised brow: most of the strengths drive it as far as mostOf allows.
   1: { browInnerUp: 2.2, browOuterUp: 0.4 },
   2: { browOuterUp: 1.3 },
   // The model's own browDown lowers brows by 4 mm; frowning people manage twice that.
