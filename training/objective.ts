@@ -68,6 +68,9 @@ export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
     const logits = fuse(embeddings, labelLogits(cosines(embeddings, tensors), input), input);
     return crossEntropy(logits, batch.labels, batch.weights, recipe);
   });
+  term('disagreement', finetune ? recipe.head.agreement : 0, () =>
+    disagreement(labelLogits(cosines(embeddings, tensors), input), batch),
+  );
   term(
     'shapes',
     tensors.has('shapes.kernel') && batch.shapes.some(Boolean) ? recipe.shapes : 0,
@@ -192,6 +195,39 @@ function crossEntropy(
   const normalizer = tf.log(tf.sum(tf.exp(logits), 1, true));
   const likelihood = tf.mul(tf.sub(logits, normalizer), tf.tensor2d(target, [rows, count]));
   return tf.neg(tf.sum(likelihood));
+}
+
+/**
+ * Jensen–Shannon divergence between the labels' probabilities of a group's views, in nats; the mean over
+ * groups by their weights, 0 for groups of one.
+ */
+export function disagreement(
+  logits: tf.Tensor2D,
+  { groupOf, weights }: Pick<BatchTruth, 'groupOf' | 'weights'>,
+): tf.Scalar {
+  const rows = groupOf.length;
+  const share = 1 / weights.reduce((sum, weight) => sum + weight, 0);
+  const views = weights.map((_, g) => groupOf.filter((one) => one === g).length);
+  const mean = new Float32Array(weights.length * rows);
+  groupOf.forEach((g, row) => (mean[g * rows + row] = 1 / views[g]!));
+  const logShares = tf.sub<tf.Tensor2D>(logits, tf.log(tf.sum(tf.exp(logits), 1, true)));
+  const shares = tf.exp(logShares);
+  const together = tf.matMul(tf.tensor2d(mean, [weights.length, rows]), shares);
+  const ofGroups = tf.mul(
+    tf.mul(together, tf.log(together)),
+    tf.tensor2d(
+      weights.map((weight) => weight * share),
+      [weights.length, 1],
+    ),
+  );
+  const ofViews = tf.mul(
+    tf.mul(shares, logShares),
+    tf.tensor2d(
+      groupOf.map((g) => (weights[g]! * share) / views[g]!),
+      [rows, 1],
+    ),
+  );
+  return tf.sub(tf.sum(ofViews), tf.sum(ofGroups));
 }
 
 /** Squared error a row, over the rows whose shapes are known. */
