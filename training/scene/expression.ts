@@ -8,10 +8,10 @@ type Units = Readonly<Record<number, number>>;
 /** What moves for an action unit at 1; shapes without a side are given without one. */
 const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = {
   // The landmark model sees little of a raised brow: most of the strengths drive it as far as mostOf allows.
-  1: { browInnerUp: 2.2, browOuterUp: 0.4 },
-  2: { browOuterUp: 1.3 },
+  1: { browInnerUp: 2.5, browOuterUp: 0.5 },
+  2: { browOuterUp: 1.5 },
   // The model's own browDown lowers brows by 4 mm; frowning people manage twice that.
-  4: { browDown: 2 },
+  4: { browDown: 2.3 },
   // Likewise its eyeWide moves the measured lid by no more than 0.6 mm.
   5: { eyeWide: 2 },
   6: { cheekSquint: 1, cheekRaiser: 0.5, eyeSquint: 0.35 },
@@ -90,11 +90,13 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
 
 /** How far a shape may be driven. */
 const mostOf = (name: string): number =>
-  name.startsWith('browDown') || name.startsWith('eyeWide')
-    ? 2.6
-    : name.startsWith('brow')
-      ? 1.5
-      : 1.3;
+  name.startsWith('browDown')
+    ? 3.2
+    : name.startsWith('eyeWide')
+      ? 2.6
+      : name.startsWith('brow')
+        ? 2.2
+        : 1.3;
 
 const TWO_SIDED = new Set([
   'browInnerUp', 'browOuterUp', 'browDown', 'eyeWide', 'cheekSquint', 'cheekRaiser', 'eyeSquint',
@@ -192,7 +194,7 @@ export function mixShapes(...parts: readonly (readonly [ShapeWeights, number])[]
 }
 
 /** Neutral faces carry a trace of some expression this often, and this strongly at most. */
-const TRACE = { chance: 0.6, most: 0.25 };
+const TRACE = { chance: 0.6, most: 0.2 };
 /** Faces at rest differ: standard deviation and frequency of what any shape holds of itself. */
 const RESTING = { deviation: 0.1, chance: 0.2 };
 /**
@@ -201,10 +203,10 @@ const RESTING = { deviation: 0.1, chance: 0.2 };
  */
 const OPPOSED: readonly { one: ShapeWeights; other: ShapeWeights; chanceOfOne: number }[] = [
   // Brows of portraits rest lower than the model's: what blendshapes call a frown is 0.3 for them on average.
-  { one: { browDown: 1.6 }, other: { browInnerUp: 0.4, browOuterUp: 0.4 }, chanceOfOne: 0.8 },
+  { one: { browDown: 2.2 }, other: { browInnerUp: 0.3, browOuterUp: 0.3 }, chanceOfOne: 0.9 },
   // Lids of portraits rest wider open than the model's, by 0.9 mm on average (docs/results.md).
   { one: { eyeSquint: 0.35 }, other: { eyeWide: 1.7 }, chanceOfOne: 0.15 },
-  { one: { mouthFrown: 0.4 }, other: { mouthSmile: 0.2 }, chanceOfOne: 0.5 },
+  { one: { mouthFrown: 0.55 }, other: { mouthSmile: 0.2 }, chanceOfOne: 0.6 },
   { one: { mouthPress: 0.5 }, other: { jawOpen: 0.08, mouthUpperUp: 0.1 }, chanceOfOne: 0.6 },
 ];
 const OPPOSED_SHAPES = new Set(

@@ -3,6 +3,7 @@ import { apply, IDENTITY3, type Mat3 } from '../../core/geometry.js';
 import type { Head } from '../../core/types.js';
 import { projectVertices } from './camera.js';
 import { SKIN_VERTICES, type HeadModel } from './head-model.js';
+import type { HairStyle } from './hair.js';
 import { lightVertices, type Environment } from './light.js';
 import { mirrored } from './lens.js';
 import { meshPoint } from './mesh468.js';
@@ -23,7 +24,7 @@ export interface LitHead {
   readonly light: Float32Array;
   /** 0–1 a vertex: how far the portrait shows what is there. */
   readonly blend: Float32Array;
-  readonly hairLight?: Float32Array;
+  readonly hair?: { readonly positions: Float32Array; readonly light: Float32Array };
   /** Torso, glasses' frame and what is held. */
   readonly worn: readonly LitSolid[];
   readonly environment: Environment;
@@ -89,7 +90,11 @@ export function lightHead(
   ];
   const lit = { person, positions, light, blend, worn, environment };
   if (hair === undefined) return lit;
-  return { ...lit, hairLight: lightHair(hair, light, environment, rotation) };
+  const ridden = rideHair(hair, person.head, positions);
+  return {
+    ...lit,
+    hair: { positions: ridden, light: lightHair(hair.style, ridden, light, environment, rotation) },
+  };
 }
 
 /** Lights a painted body in head axes; what lies below the chin turns with the neck. */
@@ -104,6 +109,9 @@ export function lightSolid(
   const normals = vertexNormals(positions, [solid.triangles]);
   return { solid, positions, light: lightVertices(environment, rotation, normals, undefined) };
 }
+
+/** What lies above the eyes is forehead. */
+const FOREHEAD_FROM_CM = 4.5;
 
 const NECK_CM = [0, -5.5, -1.5] as const;
 
@@ -120,9 +128,24 @@ function bendNeck(positions: Float32Array, neck: Mat3, count: number): void {
   }
 }
 
+/** A fringe lies on the forehead and moves with it; or raised brows would pierce it. */
+function rideHair(
+  { style, positions }: NonNullable<Person['hair']>,
+  head: Float32Array,
+  moved: Float32Array,
+): Float32Array {
+  const out = Float32Array.from(positions);
+  style.anchors.forEach((anchor, v) => {
+    if (head[3 * anchor + 1]! < FOREHEAD_FROM_CM) return;
+    for (let k = 0; k < 3; k++) out[3 * v + k]! += moved[3 * anchor + k]! - head[3 * anchor + k]!;
+  });
+  return out;
+}
+
 /** Hair is lit by its own shape, shaded as the skin below it. */
 function lightHair(
-  { style, positions }: NonNullable<Person['hair']>,
+  style: HairStyle,
+  positions: Float32Array,
   skinLight: Float32Array,
   environment: Environment,
   rotation: Mat3,
@@ -197,7 +220,7 @@ export function solidSurface(
 /** The head's surfaces as one camera sees them. */
 export function headSurfaces(
   model: HeadModel,
-  { person, positions, light, blend, hairLight, worn, environment }: LitHead,
+  { person, positions, light, blend, hair: lit, worn, environment }: LitHead,
   place: Head,
   camera: CameraCalibration,
   samplesPerPixel: number,
@@ -210,12 +233,12 @@ export function headSurfaces(
   const eyeTexture = { image: eye, uv };
   const extra: Surface[] = [];
   const { hair } = person;
-  if (hair !== undefined && hairLight !== undefined) {
+  if (hair !== undefined && lit !== undefined) {
     extra.push({
       triangles: hair.style.triangles,
-      screen: projectVertices(camera, place, hair.positions, MODEL_UNIT, samplesPerPixel),
-      light: hairLight,
-      albedo: hairLight,
+      screen: projectVertices(camera, place, lit.positions, MODEL_UNIT, samplesPerPixel),
+      light: lit.light,
+      albedo: lit.light,
       texture: { image: hair.strands, uv: hair.uv },
       twoSided: true,
     });

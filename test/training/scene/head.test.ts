@@ -1,6 +1,7 @@
 import { beforeAll, expect, it } from 'vitest';
 import { IDENTITY3 } from '../../../core/geometry.js';
 import { unfold } from '../../../training/scene/brow-fold.js';
+import { SKIN_VERTICES } from '../../../training/scene/head-model.js';
 import { lightHead } from '../../../training/scene/head.js';
 import { randomEnvironment } from '../../../training/scene/light.js';
 import { meshPoint } from '../../../training/scene/mesh468.js';
@@ -78,4 +79,30 @@ describeWithData('a head that moves', () => {
       expect(brightness({ [shape]: 1, [`${shape}_L`]: 1, [`${shape}_R`]: 1 })).toBeGreaterThan(100);
     },
   );
+
+  it('lifts a fringe with the brows, which would pierce it', async () => {
+    const fringed = await studio.person(studio.portraits('train')[8]!, 4);
+    const environment = randomEnvironment(new Random('fringe'));
+    const pierced = (shapes: ShapeWeights): number => {
+      const bearing = { shapes, rotation: IDENTITY3, neck: IDENTITY3 };
+      const lit = lightHead(studio.model, studio.visibility, fringed, bearing, environment);
+      const skin = verticesOf(lit.positions.subarray(0, 3 * SKIN_VERTICES)).filter(onForehead);
+      const hair = verticesOf(lit.hair!.positions).filter(onForehead);
+      expect(hair.length).toBeGreaterThan(50);
+      return hair.filter(([x, y, z]) =>
+        skin.some(([u, v, w]) => Math.hypot(u - x, v - y) < 0.2 && w > z),
+      ).length;
+    };
+    const up = { browInnerUp_L: 2.2, browInnerUp_R: 2.2, browOuterUp_L: 2, browOuterUp_R: 2 };
+    // Of the hair's vertices before the forehead 15 more would lie behind it, were it stiff.
+    expect(pierced(up)).toBeLessThanOrEqual(pierced({}) + 3);
+  });
 });
+
+const verticesOf = (positions: Float32Array): [number, number, number][] =>
+  Array.from({ length: positions.length / 3 }, (_, v) => {
+    const [x, y, z] = positions.subarray(3 * v, 3 * v + 3);
+    return [x!, y!, z!];
+  });
+const onForehead = ([x, y, z]: readonly [number, number, number]): boolean =>
+  Math.abs(x) < 5 && y > 5.5 && y < 9 && z > 7;
