@@ -8,7 +8,11 @@ export async function openBlendshapes(
   task: string,
 ): Promise<{ readonly read: ReadBlendshapes; close(): Promise<void> }> {
   const options = { engine: createOnnxRuntime(1), landmarks: task, ranges: [] };
-  const models = await loadFaceModels(options);
+  const models = await loadFaceModels(options).catch((error: unknown) => {
+    throw error instanceof ClmexError && error.field === 'landmarks'
+      ? error.of('--blendshapes')
+      : error;
+  });
   const { blendshapes } = models;
   if (blendshapes === undefined) {
     await models.close();

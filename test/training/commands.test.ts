@@ -274,7 +274,7 @@ describe('training from the command line', () => {
     [
       'a blendshape model that is not there',
       ['train', 'finetune', '--data', 'set', '--out', 'x', '--blendshapes', 'none'],
-      /landmark model.*none/,
+      /--blendshapes.*landmark model.*none/,
     ],
     [
       'an evaluation of a split that nobody is of',
