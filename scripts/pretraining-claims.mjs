@@ -1,14 +1,15 @@
-// npm run claims -- RENDERED OUT [--steps N] [SEED …]: does contrastive pre-training earn its keep?
+// npm run claims -- RENDERED OUT [--steps N] [--blendshapes TASK] [SEED …]: does contrastive pre-training earn its keep?
 // Fine-tuning with cross-entropy alone, once from scratch and once from an encoder that was pre-trained
 // on the same people without any label; 10 % of the labels and all; every run resumable.
 // Prints mean and deviation over the seeds (default 1 2 3) of the test people's single views. Fine-tuning
-// takes 240 steps unless --steps says otherwise: its length decides what pre-training is worth.
+// takes 240 steps unless --steps says otherwise: its length decides what pre-training is worth. With
+// --blendshapes pre-training also learns what the .task file's model reads from the landmarks.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const USAGE = 'usage: npm run claims -- RENDERED OUT [--steps N] [SEED …]';
+const USAGE = 'usage: npm run claims -- RENDERED OUT [--steps N] [--blendshapes TASK] [SEED …]';
 const { values, positionals } = readArguments();
 const [data, out, ...given] = positionals;
 if (data === undefined || out === undefined) fail('RENDERED and OUT are needed');
@@ -21,14 +22,14 @@ const SHARES = [0.1, 1];
 const STARTS = ['scratch', 'pretrained'];
 
 mkdirSync(out, { recursive: true });
-requireSameData();
+requireSameSource();
 
-/** What OUT holds was learned from one folder; runs from two would go into one mean unnoticed. */
-function requireSameData() {
-  const file = join(out, 'rendered.json');
-  const given = JSON.stringify(resolve(data));
+/** What OUT holds was learned in one way; runs of two would go into one mean unnoticed. */
+function requireSameSource() {
+  const file = join(out, 'source.json');
+  const given = JSON.stringify({ rendered: resolve(data), teacher: values.blendshapes });
   const known = existsSync(file) ? readFileSync(file, 'utf8') : given;
-  if (known !== given) fail(`OUT holds what was learned from ${known}; RENDERED is ${given}`);
+  if (known !== given) fail(`OUT holds what was learned from ${known}; given is ${given}`);
   writeFileSync(file, given);
 }
 
@@ -46,7 +47,7 @@ function fail(message) {
 function readArguments() {
   try {
     return parseArgs({
-      options: { steps: { type: 'string', default: '240' } },
+      options: { steps: { type: 'string', default: '240' }, blendshapes: { type: 'string' } },
       allowPositionals: true,
     });
   } catch (error) {
@@ -85,7 +86,8 @@ function tableOf(name, run) {
 }
 
 const results = seeds.map((seed) => {
-  const pretrained = train(`pretrain-${seed}`, { ...PRETRAIN, seed });
+  const teacher = values.blendshapes === undefined ? [] : ['--blendshapes', values.blendshapes];
+  const pretrained = train(`pretrain-${seed}`, { ...PRETRAIN, seed }, ...teacher);
   return SHARES.map((labelShare) =>
     STARTS.map((start) => {
       const name = `${start}-${labelShare}-${STEPS}-${seed}`;
