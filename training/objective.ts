@@ -199,7 +199,7 @@ function crossEntropy(
 
 /**
  * Jensen–Shannon divergence between the labels' probabilities of a group's views, in nats; the mean over
- * groups by their weights, 0 for groups of one.
+ * all groups by their weights, in which groups of one (pictures, for example) count as 0.
  */
 export function disagreement(
   logits: tf.Tensor2D,

@@ -78,7 +78,7 @@ export const recipeSchema = z.strictObject({
     labelSmoothing: z.number().min(0).lt(1).default(0.1),
     /** Share of the loss on single views; the rest is on random non-empty subsets. */
     singleViews: z.number().min(0).max(1).default(0.5),
-    /** Weight of the Jensen–Shannon divergence between a group's views. */
+    /** Weight of the Jensen–Shannon divergence between a group's views; single pictures count as 0 in its mean. */
     agreement: z.number().min(0).default(0),
   }).prefault({}),
   /** Weight of the mean squared error of the expression shapes, where the data has them. */

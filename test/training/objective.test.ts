@@ -2,9 +2,13 @@ import * as tf from '@tensorflow/tfjs-core';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { selectBackend } from '../../encoder/backend/backend.js';
-import { softmax } from '../../encoder/fusion.js';
+import type { Tensors } from '../../encoder/formats/tfjs.js';
+import { softmax, VIEW_FEATURES } from '../../encoder/fusion.js';
+import { Random } from '../../encoder/random.js';
+import type { BatchTruth } from '../../training/batch.js';
 import { jensenShannon } from '../../training/metrics.js';
-import { disagreement } from '../../training/objective.js';
+import { disagreement, objective } from '../../training/objective.js';
+import { parseRecipe } from '../../training/recipe.js';
 
 const LABELS = 3;
 const logit = fc.double({ min: -8, max: 8, noNaN: true });
@@ -72,4 +76,52 @@ describe.each(['cpu', 'wasm'] as const)('the disagreement of views on %s', (back
       }),
     );
   });
+
+  it('weighs in fine-tuning what the recipe says, and in pre-training nothing', () => {
+    const settings = { head: { prototypesPerLabel: 1 }, geometry: false };
+    const loss = (recipe: object): number =>
+      tf.tidy(() => {
+        const { tensors, batch, pixels } = smallBatch();
+        const { loss } = objective(pixels, { tensors, batch, recipe: parseRecipe(recipe) });
+        return loss.dataSync()[0]!;
+      });
+    const fine = (agreement: number): number =>
+      loss({ ...settings, stage: 'finetune', head: { ...settings.head, agreement } });
+    const weighed = fine(1) - fine(0);
+    expect(weighed).toBeGreaterThan(0.01);
+    expect(fine(3) - fine(0)).toBeCloseTo(3 * weighed, 4);
+    const before = { ...settings, stage: 'pretrain' };
+    expect(loss({ ...before, head: { ...settings.head, agreement: 3 } })).toBe(loss(before));
+  });
 });
+
+/** Two groups of two views that look different, three labels. */
+function smallBatch(): { tensors: Tensors; batch: BatchTruth; pixels: tf.Tensor2D } {
+  const random = new Random(3);
+  const drawn = (...shape: number[]): tf.Tensor => {
+    const count = shape.reduce((product, length) => product * length, 1);
+    return tf.tensor(Array.from({ length: count }, () => random.normal()), shape); // prettier-ignore
+  };
+  const [rows, width] = [4, 8];
+  const tensors = new Map([
+    ['projection.a', drawn(width, 6)],
+    ['projection.a_bias', drawn(6)],
+    ['projection.b', drawn(6, 5)],
+    ['head.prototypes', drawn(LABELS, width)],
+    ['head.query', drawn(width)],
+    ['head.viewBias', drawn(VIEW_FEATURES)],
+  ]);
+  const pixels = drawn(rows, width);
+  const batch: BatchTruth = {
+    rows,
+    features: new Float32Array(rows * VIEW_FEATURES),
+    geometry: new Float32Array(),
+    groupOf: [0, 0, 1, 1],
+    labels: [0, 2],
+    weights: [1, 1],
+    shapes: [undefined, undefined],
+    blendshapes: new Float32Array(),
+    fused: [true, true, true, true],
+  };
+  return { tensors, batch, pixels: tf.div(pixels, tf.norm(pixels, 2, 1, true)) };
+}

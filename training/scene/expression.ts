@@ -7,10 +7,10 @@ type Units = Readonly<Record<number, number>>;
 
 /** What moves for an action unit at 1; shapes without a side are given without one. */
 const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = {
-  // The landmark model sees little of a raised brow: most of the strengths drive it as far as mostOf allows.
+  // The landmark model sees little of a raised brow, and brows rise from where calm ones rest: low.
   1: { browInnerUp: 2.5, browOuterUp: 0.5 },
   2: { browOuterUp: 1.5 },
-  // The model's own browDown lowers brows by 4 mm; frowning people manage twice that.
+  // The model's own browDown lowers brows by 4 mm; calm ones rest up to twice that below the model's.
   4: { browDown: 2.3 },
   // Likewise its eyeWide moves the measured lid by no more than 0.6 mm.
   5: { eyeWide: 2 },
@@ -202,7 +202,8 @@ const RESTING = { deviation: 0.1, chance: 0.2 };
  * of each: people at rest must not look like an expression because their brows are high or low.
  */
 const OPPOSED: readonly { one: ShapeWeights; other: ShapeWeights; chanceOfOne: number }[] = [
-  // Brows of portraits rest lower than the model's: what blendshapes call a frown is 0.3 for them on average.
+  // Brows of portraits rest lower than the model's: what blendshapes call a frown is 0.22 in their photos and
+  // 0.11 in renders of the same heads without any movement (docs/results.md).
   { one: { browDown: 2.2 }, other: { browInnerUp: 0.3, browOuterUp: 0.3 }, chanceOfOne: 0.9 },
   // Lids of portraits rest wider open than the model's, by 0.9 mm on average (docs/results.md).
   { one: { eyeSquint: 0.35 }, other: { eyeWide: 1.7 }, chanceOfOne: 0.15 },

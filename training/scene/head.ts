@@ -110,7 +110,7 @@ export function lightSolid(
   return { solid, positions, light: lightVertices(environment, rotation, normals, undefined) };
 }
 
-/** What lies above the eyes is forehead. */
+/** Hair over skin above the lids moves with it, what hangs below stays: brows begin a centimetre higher. */
 const FOREHEAD_FROM_CM = 4.5;
 
 const NECK_CM = [0, -5.5, -1.5] as const;
