@@ -103,6 +103,33 @@ export function predictedBy({ slots }: Pick<Learner, 'slots'>): Predicted {
   return { shapes: width('shapes'), blendshapes: width('blendshapes') };
 }
 
+const isReadOut = (slot: string): boolean => /^(shapes|blendshapes)\./.test(slot);
+
+/**
+ * Another run's parameters as this learner holds them. What the two predict beside labels may differ: it
+ * is carried over where both do and fresh where only this one does.
+ * @returns undefined where the rest of the two differs.
+ */
+export function carriedOver(
+  before: Learner,
+  parameters: Float32Array,
+  learner: Learner,
+): Float32Array | undefined {
+  const core = ({ architecture }: Learner): string =>
+    architecture
+      .split(' ')
+      .filter((slot) => !isReadOut(slot))
+      .join(' ');
+  if (core(before) !== core(learner)) return undefined;
+  const carried = learner.initial.slice();
+  const known = views(before.slots, parameters);
+  for (const [name, { shape, data }] of views(learner.slots, carried)) {
+    const old = known.get(name);
+    if (old?.shape.join() === shape.join()) data.set(old.data);
+  }
+  return carried;
+}
+
 /** The learner's numbers as what a model package holds. */
 export function toNetwork(
   learner: Learner,

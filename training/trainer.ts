@@ -8,7 +8,7 @@ import { loadCheckpoint, saveCheckpoint, type Checkpoint, type Learned } from '.
 import type { GroupSet } from './dataset/groups.js';
 import { fitGeometryFrame, packFrame, unpackFrame, type GeometryFrame } from './geometry-frame.js';
 import {
-  createLearner, predictedBy, toNetwork,
+  carriedOver, createLearner, predictedBy, toNetwork,
   type Learner, type Predicted,
 } from './learner.js'; // prettier-ignore
 import { adamW, cosineSchedule, momentumSgd, type Optimiser } from './optimise/optimiser.js';
@@ -198,8 +198,9 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
       step: saved.step,
     };
   }
-  if (run) requireSameArchitecture(run, learner, recipe);
-  const start = model ? await startingPoint({ model, learner, recipe, ...data }) : run;
+  const start = model
+    ? await startingPoint({ model, learner, recipe, ...data })
+    : run && { arrays: { ...run.arrays, meanParameters: parametersOf(run, learner, recipe) } };
   await rm(join(directory, LOG), { force: true });
   const known = start?.arrays['frame'];
   const parameters = start?.arrays['meanParameters'] ?? fresh.parameters;
@@ -225,13 +226,23 @@ async function startRun({ recipe, data, directory, resume, from }: TrainOptions)
 }
 
 function requireSameArchitecture(saved: Checkpoint, learner: Learner, recipe: Recipe): void {
-  if (saved.architecture === learner.architecture) return;
-  throw new ClmexError('invalid-file', 'the checkpoint holds another architecture', {
+  if (saved.architecture !== learner.architecture) throw anotherArchitecture(saved, recipe);
+}
+
+/** What another run has learned, as this learner holds it. */
+function parametersOf(run: Checkpoint, learner: Learner, recipe: Recipe): Float32Array {
+  const before = createLearner(run.recipe, run.labels, run);
+  const carried = carriedOver(before, run.arrays['meanParameters']!, learner);
+  if (carried === undefined) throw anotherArchitecture(run, recipe);
+  return carried;
+}
+
+const anotherArchitecture = (saved: Checkpoint, { network }: Recipe): ClmexError =>
+  new ClmexError('invalid-file', 'the checkpoint holds another architecture', {
     field: 'checkpoint',
     value: saved.recipe.network,
-    allowed: `network ${recipe.network} with the labels and heads of the data and the recipe`,
+    allowed: `network ${network} with the labels and heads of the data and the recipe`,
   });
-}
 
 function requireSameRecipe(saved: Recipe, given: Recipe): void {
   const changed = (Object.keys(given) as (keyof Recipe)[]).find(

@@ -9,7 +9,7 @@ import { packNetwork, unpackNetwork } from '../../encoder/archive.js';
 import type { Conv2d, Layer } from '../../encoder/graph.js';
 import { joinView } from '../../encoder/view.js';
 import { blend } from '../../training/blend.js';
-import { loadCheckpoint } from '../../training/checkpoint.js';
+import { loadCheckpoint, type Checkpoint } from '../../training/checkpoint.js';
 import { writeCurves } from '../../training/curves.js';
 import { embedCrops } from '../../training/embed.js';
 import { evaluate } from '../../training/evaluate.js';
@@ -114,6 +114,29 @@ describe('training', () => {
     expect(goesOn.blendshapes).toBe(3);
     const [line] = (await readFile(join(next, 'log.jsonl'), 'utf8')).split('\n');
     expect((JSON.parse(line!) as LogEntry).terms).not.toHaveProperty('blendshapes');
+  });
+
+  it('starts from a run that had a teacher without one, and the other way round', async () => {
+    const untouched = {
+      stage: 'finetune',
+      steps: 1,
+      learningRate: 1e-9,
+      validateEvery: 1,
+    } as const;
+    const taught = { ...data, set: toySet({ blendshapes: 3 }) };
+    const started = (name: string, from: Checkpoint, learnsFrom: TrainingData) =>
+      train({ recipe: recipeOf(untouched), data: learnsFrom, from, directory: join(folder, name) });
+    const first = await train({
+      recipe: recipeOf({ stage: 'finetune', steps: 20 }), data: taught, directory: join(folder, 'teacher'),
+    }); // prettier-ignore
+    const without = await started('without', first, data);
+    const again = await started('again', without, taught);
+    expect([first, without, again].map(({ blendshapes }) => blendshapes)).toEqual([3, 0, 3]);
+    const [head, next, last] = [first, without, again].map((one) => networkOf(one).head.prototypes);
+    for (const [i, value] of head!.data.entries()) {
+      expect(next!.data[i]).toBeCloseTo(value, 5);
+      expect(last!.data[i]).toBeCloseTo(value, 5);
+    }
   });
 
   it('exports with the table that an evaluation of these people in their order gives, subsets of views and all', async () => {
