@@ -1,4 +1,5 @@
-// npm run claims -- RENDERED OUT [--steps N] [--blendshapes TASK] [SEED …]: does contrastive pre-training earn its keep?
+// npm run claims -- RENDERED OUT [--steps N] [--blendshapes TASK] [SEED …]
+// Does contrastive pre-training earn its keep?
 // Fine-tuning with cross-entropy alone, once from scratch and once from an encoder that was pre-trained
 // on the same people without any label; 10 % of the labels and all; every run resumable.
 // Prints mean and deviation over the seeds (default 1 2 3) of the test people's single views. Fine-tuning

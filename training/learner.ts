@@ -84,8 +84,8 @@ export function createLearner(
     initial: list.toArray(),
     embedding,
     quantised: recipe.quantiseAware,
-    architecture: list.slots.map(({ name, shape }) => `${name}:${shape.join('x')}`).join(' '),
-  }; // prettier-ignore
+    architecture: architectureOf(list.slots),
+  };
 }
 
 function addGeometry(list: SlotList, random: Random): void {
@@ -103,7 +103,10 @@ export function predictedBy({ slots }: Pick<Learner, 'slots'>): Predicted {
   return { shapes: width('shapes'), blendshapes: width('blendshapes') };
 }
 
-const isReadOut = (slot: string): boolean => /^(shapes|blendshapes)\./.test(slot);
+const architectureOf = (slots: readonly ParameterSlot[]): string =>
+  slots.map(({ name, shape }) => `${name}:${shape.join('x')}`).join(' ');
+
+const isReadOut = ({ name }: ParameterSlot): boolean => /^(shapes|blendshapes)\./.test(name);
 
 /**
  * Another run's parameters as this learner holds them. What the two predict beside labels may differ: it
@@ -115,11 +118,8 @@ export function carriedOver(
   parameters: Float32Array,
   learner: Learner,
 ): Float32Array | undefined {
-  const core = ({ architecture }: Learner): string =>
-    architecture
-      .split(' ')
-      .filter((slot) => !isReadOut(slot))
-      .join(' ');
+  const core = ({ slots }: Learner): string =>
+    architectureOf(slots.filter((slot) => !isReadOut(slot)));
   if (core(before) !== core(learner)) return undefined;
   const carried = learner.initial.slice();
   const known = views(before.slots, parameters);

@@ -50,27 +50,26 @@ export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
     weighted.push(tf.mul(terms[name], weight));
   };
   const finetune = recipe.stage === 'finetune';
-  const { singleViews } = recipe.head;
+  const { singleViews, agreement } = recipe.head;
+  const logits = finetune ? labelLogits(cosines(embeddings, tensors), input) : undefined;
   term('contrastive', finetune ? recipe.contrastive.weight : 1, () =>
     contrastive(embeddings, input),
   );
-  term('single', finetune ? singleViews : 0, () => {
-    const logits = labelLogits(cosines(embeddings, tensors), input);
+  if (logits) {
     const rows = batch.groupOf;
-    return crossEntropy(
-      logits,
-      rows.map((g) => batch.labels[g]!),
-      rows.map((g) => batch.weights[g]!),
-      recipe,
+    term('single', singleViews, () =>
+      crossEntropy(
+        logits,
+        rows.map((g) => batch.labels[g]!),
+        rows.map((g) => batch.weights[g]!),
+        recipe,
+      ),
     );
-  });
-  term('fused', finetune ? 1 - singleViews : 0, () => {
-    const logits = fuse(embeddings, labelLogits(cosines(embeddings, tensors), input), input);
-    return crossEntropy(logits, batch.labels, batch.weights, recipe);
-  });
-  term('disagreement', finetune ? recipe.head.agreement : 0, () =>
-    disagreement(labelLogits(cosines(embeddings, tensors), input), batch),
-  );
+    term('fused', 1 - singleViews, () =>
+      crossEntropy(fuse(embeddings, logits, input), batch.labels, batch.weights, recipe),
+    );
+    term('disagreement', agreement, () => disagreement(logits, batch));
+  }
   term(
     'shapes',
     tensors.has('shapes.kernel') && batch.shapes.some(Boolean) ? recipe.shapes : 0,
@@ -192,10 +191,13 @@ function crossEntropy(
     target.fill((share * head.labelSmoothing) / count, row * count, (row + 1) * count);
     target[row * count + label]! += share * (1 - head.labelSmoothing);
   });
-  const normalizer = tf.log(tf.sum(tf.exp(logits), 1, true));
-  const likelihood = tf.mul(tf.sub(logits, normalizer), tf.tensor2d(target, [rows, count]));
+  const likelihood = tf.mul(logShares(logits), tf.tensor2d(target, [rows, count]));
   return tf.neg(tf.sum(likelihood));
 }
+
+/** Logarithm of the softmax; the logits are cosines' and so far from overflow. */
+const logShares = (logits: tf.Tensor2D): tf.Tensor2D =>
+  tf.sub(logits, tf.log(tf.sum(tf.exp(logits), 1, true)));
 
 /**
  * Jensen–Shannon divergence between the labels' probabilities of a group's views, in nats; the mean over
@@ -210,8 +212,8 @@ export function disagreement(
   const views = weights.map((_, g) => groupOf.filter((one) => one === g).length);
   const mean = new Float32Array(weights.length * rows);
   groupOf.forEach((g, row) => (mean[g * rows + row] = 1 / views[g]!));
-  const logShares = tf.sub<tf.Tensor2D>(logits, tf.log(tf.sum(tf.exp(logits), 1, true)));
-  const shares = tf.exp(logShares);
+  const logs = logShares(logits);
+  const shares = tf.exp(logs);
   const together = tf.matMul(tf.tensor2d(mean, [weights.length, rows]), shares);
   const ofGroups = tf.mul(
     tf.mul(together, tf.log(together)),
@@ -221,7 +223,7 @@ export function disagreement(
     ),
   );
   const ofViews = tf.mul(
-    tf.mul(shares, logShares),
+    tf.mul(shares, logs),
     tf.tensor2d(
       groupOf.map((g) => (weights[g]! * share) / views[g]!),
       [rows, 1],

@@ -53,7 +53,8 @@ export function paintFolds(
 
 /**
  * How far the photo still shows what is there: `blend`, less the folds where the brows are raised.
- * @param head the person at rest, @param moved the same vertices with an expression; centimetres.
+ * @param head the person at rest; centimetres
+ * @param moved the same vertices with an expression
  */
 export function unfold(
   model: HeadModel,

@@ -12,7 +12,7 @@ const UNIT_SHAPES: Readonly<Record<number, Readonly<Record<string, number>>>> = 
   2: { browOuterUp: 1.5 },
   // The model's own browDown lowers brows by 4 mm; calm ones rest up to twice that below the model's.
   4: { browDown: 2.3 },
-  // Likewise its eyeWide moves the measured lid by no more than 0.6 mm.
+  // Its eyeWide moves the measured lid by no more than 0.6 mm.
   5: { eyeWide: 2 },
   6: { cheekSquint: 1, cheekRaiser: 0.5, eyeSquint: 0.35 },
   7: { eyeSquint: 1 },
@@ -88,15 +88,14 @@ export const PROTOTYPES: Readonly<Record<ExpressionLabel, readonly Units[]>> = {
   ],
 };
 
-/** How far a shape may be driven. */
-const mostOf = (name: string): number =>
-  name.startsWith('browDown')
-    ? 3.2
-    : name.startsWith('eyeWide')
-      ? 2.6
-      : name.startsWith('brow')
-        ? 2.2
-        : 1.3;
+/** How far shapes whose names begin so may be driven; the first that fits counts. */
+const MOST: readonly (readonly [string, number])[] = [
+  ['browDown', 3.2],
+  ['brow', 2.2],
+  ['eyeWide', 2.6],
+  ['', 1.3],
+];
+const mostOf = (name: string): number => MOST.find(([begin]) => name.startsWith(begin))![1];
 
 const TWO_SIDED = new Set([
   'browInnerUp', 'browOuterUp', 'browDown', 'eyeWide', 'cheekSquint', 'cheekRaiser', 'eyeSquint',
