@@ -1,22 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import type { Command } from 'commander';
+import { Option, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { EXPRESSION_LABELS } from '../core/types.js';
-import { BACKENDS, selectBackend, type BackendName } from '../encoder/backend/backend.js';
+import { BACKENDS, selectBackend } from '../encoder/backend/backend.js';
+import { TRAINING_PROVIDERS } from '../encoder/backend/onnxruntime.js';
 import { NETWORKS, type NetworkName } from '../encoder/network.js';
 import { Random } from '../encoder/random.js';
 import { readDrawn } from '../training/batch.js';
 import { listedGroups } from '../training/index.js';
 import { createLearner } from '../training/learner.js';
 import { startDifferentiator } from '../training/parallel/differentiator.js';
-import { parseRecipe } from '../training/recipe.js';
+import { parseRecipe, type Recipe } from '../training/recipe.js';
 import { environment } from './bench-environment.js';
 import { integer, printResult, progress } from './output.js';
 
 interface Options {
   readonly network: string;
   readonly backend: string;
+  readonly provider: string;
   readonly threads: number;
   readonly steps: number;
   readonly torch?: string;
@@ -33,6 +35,11 @@ export function register(bench: Command): void {
     .description('Images a second of pre-training: augmentation, both passes, batches of 64.')
     .option('--network <name>', Object.keys(NETWORKS).join(' or '), 'small')
     .option('--backend <name>', BACKENDS.join(', '), 'onnxruntime')
+    .addOption(
+      new Option('--provider <name>', 'where onnxruntime runs the encoder')
+        .choices(TRAINING_PROVIDERS)
+        .default('cpu'),
+    )
     .option(
       '--threads <n>',
       'threads, of onnxruntime and PyTorch; worker processes on wasm and cpu',
@@ -49,7 +56,7 @@ export function register(bench: Command): void {
 }
 
 async function run(options: Options): Promise<void> {
-  const { network, backend, threads, steps } = options;
+  const { network, backend, provider, threads, steps } = options;
   if (!(network in NETWORKS) || !(BACKENDS as readonly string[]).includes(backend)) {
     throw new ClmexError('invalid-argument', 'unknown network or backend', {
       field: '--network, --backend',
@@ -57,7 +64,15 @@ async function run(options: Options): Promise<void> {
       allowed: `${Object.keys(NETWORKS).join(' or ')}; ${BACKENDS.join(', ')}`,
     });
   }
-  const secondsPerStep = await ownSeconds(network, backend as BackendName, threads, steps);
+  const recipe = parseRecipe({
+    stage: 'pretrain',
+    geometry: false,
+    network,
+    backend,
+    provider,
+    workers: threads,
+  });
+  const secondsPerStep = await ownSeconds(recipe, steps);
   const own = (GROUPS * VIEWS) / secondsPerStep;
   const peer = options.torch === undefined ? undefined : await torchRate(options.torch, options);
   const result = {
@@ -65,6 +80,7 @@ async function run(options: Options): Promise<void> {
     ...environment(),
     network,
     backend,
+    provider,
     threads,
     batch: GROUPS * VIEWS,
     imagesPerSecond: own,
@@ -72,7 +88,7 @@ async function run(options: Options): Promise<void> {
   };
   printResult(options.json, result, () =>
     [
-      `${network} on ${backend}, ${threads} threads: ${own.toFixed(0)} images/s`,
+      `${network} on ${backend}${provider === 'cpu' ? '' : `, ${provider}`}, ${threads} threads: ${own.toFixed(0)} images/s`,
       ...(peer
         ? [
             `PyTorch ${peer.version}: ${peer.imagesPerSecond.toFixed(0)} images/s, ratio ${(own / peer.imagesPerSecond).toFixed(2)}`,
@@ -82,14 +98,8 @@ async function run(options: Options): Promise<void> {
   );
 }
 
-async function ownSeconds(
-  network: string,
-  backend: BackendName,
-  workers: number,
-  steps: number,
-): Promise<number> {
-  const recipe = parseRecipe({ stage: 'pretrain', geometry: false, network, backend, workers });
-  await selectBackend(backend);
+async function ownSeconds(recipe: Recipe, steps: number): Promise<number> {
+  await selectBackend(recipe.backend);
   const predicted = { shapes: 0, blendshapes: 0 };
   const learner = createLearner(recipe, EXPRESSION_LABELS, predicted);
   const random = new Random(1);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { BACKENDS } from '../encoder/backend/backend.js';
+import { TRAINING_PROVIDERS } from '../encoder/backend/onnxruntime.js';
 import {
   parseRecipe, selectBackend, train, writeCurves,
   type LogEntry, type Recipe,
@@ -23,6 +24,7 @@ interface Options {
   readonly steps?: number;
   readonly seed?: number;
   readonly backend?: string;
+  readonly provider?: string;
   readonly workers?: number;
   readonly pictures?: string;
   readonly root: string;
@@ -59,6 +61,10 @@ export function register(program: Command): void {
       .option('--steps <n>', 'instead of the recipe’s', wholeNumber(1))
       .option('--seed <n>', 'instead of the recipe’s', wholeNumber(0))
       .option('--backend <name>', `${BACKENDS.join(', ')}, instead of the recipe’s`)
+      .option(
+        '--provider <name>',
+        `${TRAINING_PROVIDERS.join(' or ')}: where onnxruntime runs the encoder, instead of the recipe’s`,
+      )
       .option(
         '--workers <n>',
         'threads on onnxruntime, processes that share each batch on wasm and cpu, instead of the recipe’s',
@@ -99,6 +105,7 @@ async function run(stage: Recipe['stage'], options: Options): Promise<void> {
     ...(options.steps !== undefined && { steps: options.steps }),
     ...(options.seed !== undefined && { seed: options.seed }),
     ...(options.backend !== undefined && { backend: options.backend }),
+    ...(options.provider !== undefined && { provider: options.provider }),
     ...(options.workers !== undefined && { workers: options.workers }),
   });
   const made = await requirePlace(options);

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { wrongField } from '../core/wrong-field.js';
 import { BACKENDS } from '../encoder/backend/backend.js';
+import { TRAINING_PROVIDERS } from '../encoder/backend/onnxruntime.js';
 
 const optimiser = z.discriminatedUnion('kind', [
   z.strictObject({
@@ -46,6 +47,8 @@ export const recipeSchema = z.strictObject({
   /** A second stream that sees where the landmarks lie. */
   geometry: z.boolean().default(true),
   backend: z.enum(BACKENDS).default('onnxruntime'),
+  /** Where onnxruntime runs the encoder: `webgpu` is any GPU with a Vulkan, Metal or D3D12 driver. */
+  provider: z.enum(TRAINING_PROVIDERS).default('cpu'),
   /** Threads of onnxruntime; on wasm and cpu processes that share each batch, 1 trains in this one. */
   workers: z.number().int().min(1).max(64).default(1),
   seed: z.number().int().default(1),

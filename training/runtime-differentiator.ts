@@ -29,7 +29,10 @@ export class RuntimeDifferentiator implements Differentiator {
         value: true,
         allowed: 'false with backend onnxruntime; true with wasm, cpu, webgpu or node-gpu',
       });
-    const passes = await EncoderPasses.load(learner.encoder, recipe.workers);
+    const passes = await EncoderPasses.load(learner.encoder, {
+      threads: recipe.workers,
+      provider: recipe.provider,
+    });
     return new RuntimeDifferentiator(options, passes);
   }
 

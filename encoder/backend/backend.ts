@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import * as tf from '@tensorflow/tfjs-core';
 import { ClmexError } from '../../core/errors.js';
 import { registerForwardGradients } from './gradients.js';
+import { registerStraightProducts } from './products.js';
 import { registerGradientRules } from './rules.js';
 
 export const BACKENDS = ['node-gpu', 'webgpu', 'onnxruntime', 'wasm', 'cpu'] as const;
@@ -59,6 +60,7 @@ async function startWasm(): Promise<void> {
     wasm.setWasmPaths(join(dirname(manifest), 'wasm-out', '/'));
   }
   registerForwardGradients('wasm');
+  registerStraightProducts('wasm');
 }
 
 /** Dawn's bindings stand in for the browser's `navigator.gpu`. */

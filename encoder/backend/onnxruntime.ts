@@ -1,11 +1,21 @@
 import type { InferenceSession, Tensor } from 'onnxruntime-node';
 import { ClmexError } from '../../core/errors.js';
 import { encodeOnnx, type OnnxModel } from '../formats/onnx-proto.js';
-import { GRADIENT, gradientOf, IMAGES, trainingModels } from '../formats/onnx-training.js';
+import {
+  GRADIENT,
+  gradientOf,
+  IMAGES,
+  recomputing,
+  trainingModels,
+} from '../formats/onnx-training.js';
 import { views, type ParameterSlot, type Trainable } from '../formats/tfjs.js';
 
 type Runtime = typeof import('onnxruntime-node');
 type Values = Readonly<Record<string, Tensor>>;
+
+/** Where ONNX Runtime trains: on this machine's processor, or on a GPU over Vulkan, Metal or D3D12. */
+export const TRAINING_PROVIDERS = ['cpu', 'webgpu'] as const;
+export type TrainingProvider = (typeof TRAINING_PROVIDERS)[number];
 
 export interface EncoderGradient {
   /** As long as the trainable's parameters. */
@@ -40,20 +50,43 @@ export class EncoderPasses {
     this.#kept = kept;
   }
 
-  /** @throws ClmexError `unsupported` for a graph with layers that no encoder of ours has. */
-  static async load(trainable: Trainable, threads: number): Promise<EncoderPasses> {
+  /**
+   * @throws ClmexError `unsupported` for a graph with layers that no encoder of ours has, or where the
+   * machine has no device for the provider.
+   */
+  static async load(
+    trainable: Trainable,
+    { threads, provider }: { readonly threads: number; readonly provider: TrainingProvider },
+  ): Promise<EncoderPasses> {
     // As in the engine: before it is loaded, or it counts its own use and sends that home.
     process.env['ORT_DISABLE_TELEMETRY'] = '1';
     const runtime = await import('onnxruntime-node');
-    const { forward, backward, kept } = trainingModels(trainable);
+    const models = trainingModels(trainable);
+    const { forward, backward, kept } = provider === 'cpu' ? models : recomputing(models);
     const open = (model: OnnxModel): Promise<InferenceSession> =>
       runtime.InferenceSession.create(encodeOnnx(model), {
+        executionProviders: provider === 'cpu' ? ['cpu'] : [provider, 'cpu'],
         intraOpNumThreads: threads,
         interOpNumThreads: 1,
         graphOptimizationLevel: 'all',
         logSeverityLevel: 3,
       });
-    return new EncoderPasses(runtime, trainable, [await open(forward), await open(backward)], kept);
+    try {
+      return new EncoderPasses(
+        runtime,
+        trainable,
+        [await open(forward), await open(backward)],
+        kept,
+      );
+    } catch (cause) {
+      if (provider === 'cpu') throw cause;
+      throw new ClmexError('unsupported', 'ONNX Runtime finds no such device on this machine', {
+        field: 'provider',
+        value: provider,
+        allowed: 'cpu, or a GPU with a driver for Vulkan (and libvulkan.so.1), Metal or D3D12',
+        cause,
+      });
+    }
   }
 
   /**
@@ -98,7 +131,7 @@ export class EncoderPasses {
     const gradients = await this.#backward.run(Object.fromEntries(read));
     return {
       gradient: flat(slots, (name) => floats(gradients[gradientOf(name)])),
-      statistics: flat(statisticSlots, (name) => floats(outputs[name])),
+      statistics: flat(statisticSlots, (name) => floats(outputs[name] ?? gradients[name])),
     };
   }
 

@@ -21,6 +21,31 @@ export interface TrainingModels {
   readonly kept: readonly string[];
 }
 
+/**
+ * The same, but that nothing is handed over: the backward network runs the forward pass again (gradient
+ * checkpointing, Chen et al. 2016) and makes the batch's statistics too. On another device that costs
+ * less than to fetch what the forward pass made and to bring it back.
+ */
+export function recomputing({ forward, backward, kept }: TrainingModels): TrainingModels {
+  const [embedding, ...rest] = forward.outputs;
+  const shared = new Set(forward.initializers.map(({ name }) => name));
+  const handed = new Set(kept);
+  return {
+    kept: [],
+    forward: { ...forward, outputs: [embedding!] },
+    backward: {
+      ...backward,
+      nodes: [...forward.nodes, ...backward.nodes],
+      initializers: [
+        ...forward.initializers,
+        ...backward.initializers.filter(({ name }) => !shared.has(name)),
+      ],
+      inputs: backward.inputs.filter(({ name }) => !handed.has(name)),
+      outputs: [...rest.filter(({ name }) => !handed.has(name)), ...backward.outputs],
+    },
+  };
+}
+
 export const IMAGES = 'images';
 export const GRADIENT = 'gradient';
 export const gradientOf = (slot: string): string => `d/${slot}`;
@@ -35,7 +60,7 @@ export function trainingModels({ graph, slots, statisticSlots }: Trainable): Tra
   const parameters = slots.map(({ name, shape }) => ({ name, shape }));
   const input = channelsFirst(shapes.get(graph.inputs[0]!.name)!);
   const images = { name: IMAGES, shape: ['batch', ...input.slice(1)] };
-  const forward = new Nodes();
+  const forward = new Nodes('forward');
   const values = new Map([[graph.inputs[0]!.name, IMAGES]]);
   for (const layer of graph.layers) values.set(layer.name, runForward(layer, values, shapes, forward)); // prettier-ignore
   const output = graph.outputs[0]!.name;
@@ -69,13 +94,19 @@ class Nodes {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
   readonly #shapes = new Map<string, (number | string)[]>();
+  readonly #pass: string;
   #made = 0;
+
+  /** @param pass begins the names of its values. */
+  constructor(pass: string) {
+    this.#pass = pass;
+  }
 
   node(
     op: string,
     inputs: readonly string[],
     attributes: Readonly<Record<string, OnnxAttribute>> = {},
-    output = `${op}${++this.#made}`,
+    output = `${this.#pass}/${op}${++this.#made}`,
   ): string {
     this.nodes.push({ op, inputs, outputs: [output], attributes });
     return output;
@@ -118,7 +149,7 @@ class BackwardNodes extends Nodes {
   readonly #given: ReadonlySet<string>;
 
   constructor(given: ReadonlySet<string>) {
-    super();
+    super('backward');
     this.#given = given;
   }
 
@@ -135,7 +166,7 @@ class BackwardNodes extends Nodes {
   /** The gradient of a tensor, all of whose readers have been passed. */
   gradient(tensor: string): string {
     const parts = this.toAdd.get(tensor)!;
-    return parts.length === 1 ? parts[0]! : this.node('Sum', parts);
+    return parts.reduce((sum, part) => this.node('Add', [sum, part]));
   }
 }
 
@@ -283,10 +314,12 @@ function runBackward(layer: Layer, pass: BackwardPass): void {
   }
 }
 
-/** Gradient in front of a ReLU, whose output's sign is 1 where it let something through and else 0. */
+/** Gradient in front of a ReLU: there where it let something through, else 0. */
 function beforeRelu(layer: Activated, dz: string, { values, nodes }: BackwardPass): string {
   if (layer.activation === 'none') return dz;
-  return nodes.node('Mul', [dz, nodes.node('Sign', [nodes.kept(values.get(layer.name)!)])]);
+  // Comparison and choice run on every provider; ONNX's `Sign` does not.
+  const passed = nodes.node('Greater', [nodes.kept(values.get(layer.name)!), nodes.float(0)]);
+  return nodes.node('Where', [passed, dz, nodes.float(0)]);
 }
 
 function denseBackward({ name, inputs, bias }: Dense, dy: string, pass: BackwardPass): void {

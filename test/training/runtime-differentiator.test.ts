@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { selectBackend } from '../../encoder/backend/backend.js';
-import { EncoderPasses } from '../../encoder/backend/onnxruntime.js';
+import { EncoderPasses, type TrainingProvider } from '../../encoder/backend/onnxruntime.js';
 import { trainable } from '../../encoder/formats/tfjs.js';
 import type { Graph } from '../../encoder/graph.js';
+import { buildNetwork } from '../../encoder/network.js';
+import { Random } from '../../encoder/random.js';
 import { readDrawn } from '../../training/batch.js';
 import { fitGeometryFrame } from '../../training/geometry-frame.js';
 import { createLearner } from '../../training/learner.js';
@@ -14,7 +16,10 @@ import { parseRecipe, type Recipe } from '../../training/recipe.js';
 import { balancedSampler, stepRandom } from '../../training/sampler.js';
 import { train, type TrainingData } from '../../training/trainer.js';
 import { toySet } from '../support/toy-set.js';
+import { Cli } from '../support/cli.js';
+import { itWithVulkan } from '../support/vulkan.js';
 
+const ON_CPU = { threads: 1, provider: 'cpu' } as const;
 const PREDICTED = { shapes: 3, blendshapes: 2 };
 const set = toySet(PREDICTED);
 const everyone = Array.from({ length: set.size }, (_, i) => i);
@@ -98,15 +103,55 @@ describe('training in ONNX Runtime', () => {
       outputs: [{ name: 'mean', shape: [1, 1] }],
       layers: [{ kind: 'globalAveragePool', name: 'mean', inputs: ['x'] }],
     };
-    await expect(EncoderPasses.load(trainable(graph, { batchNorm: true }), 1)).rejects.toMatchObject({
+    await expect(EncoderPasses.load(trainable(graph, { batchNorm: true }), ON_CPU)).rejects.toMatchObject({
       code: 'unsupported',
       field: 'mean',
     });
   }); // prettier-ignore
 
+  itWithVulkan(
+    'gives the same gradients on a GPU’s driver, without handing anything over',
+    async () => {
+      const spec = {
+        name: 'tiny',
+        size: 8,
+        widths: [4, 8],
+        blocks: [0, 1],
+        squeeze: 4,
+        embedding: 8,
+      };
+      const encoder = trainable(buildNetwork(spec, 5), { batchNorm: true });
+      const random = new Random(6);
+      const [images, towards] = [3 * 8 * 8, 3 * 8].map((length) =>
+        Float32Array.from({ length }, () => random.normal()),
+      );
+      const passesOf = async (provider: TrainingProvider) => {
+        const passes = await EncoderPasses.load(encoder, { threads: 1, provider });
+        const embeddings = await passes.forward(encoder.initial, images!, 3);
+        const back = await passes.backward(towards!);
+        await passes.close();
+        return { embeddings: embeddings.slice(), ...back };
+      };
+      const [cpu, gpu] = [await passesOf('cpu'), await passesOf('webgpu')];
+      expect(apart(gpu.embeddings, cpu.embeddings)).toBeLessThan(1e-5);
+      expect(apart(gpu.gradient, cpu.gradient)).toBeLessThan(1e-5);
+      expect(apart(gpu.statistics, cpu.statistics)).toBeLessThan(1e-5);
+    },
+    60_000,
+  );
+
+  it('says so where there is no GPU', async () => {
+    const nothing = { VK_DRIVER_FILES: '/nowhere.json', VK_ICD_FILENAMES: '/nowhere.json' };
+    const { code, stderr } = await new Cli(['bench', 'train', '--provider', 'webgpu'], nothing)
+      .finished;
+    expect(code).toBe(1);
+    expect(stderr).toContain('provider');
+    expect(stderr).toContain('Vulkan');
+  });
+
   it('goes back only over a batch that went forward', async () => {
     const { encoder } = createLearner(recipeOf({}), set.labels, { shapes: 0, blendshapes: 0 });
-    const passes = await EncoderPasses.load(encoder, 1);
+    const passes = await EncoderPasses.load(encoder, ON_CPU);
     const images = new Float32Array(2 * 64 * 64).fill(0.5);
     await passes.forward(encoder.initial, images, 2);
     await passes.backward(new Float32Array(2 * 128));

@@ -1,0 +1,41 @@
+import * as tf from '@tensorflow/tfjs-core';
+
+const PRODUCT = 'BatchMatMul';
+const straightened = new Set<string>();
+
+/**
+ * Makes a backend lay out a transposed factor before it multiplies. The WASM backend multiplies
+ * straight rows by XNNPACK, transposed ones by a plain loop that takes eight times as long: in training
+ * that is both factors' gradients and every table of similarities.
+ */
+export function registerStraightProducts(backendName: string): void {
+  if (straightened.has(backendName)) return;
+  straightened.add(backendName);
+  const product = tf.getKernel(PRODUCT, backendName);
+  tf.unregisterKernel(PRODUCT, backendName);
+  tf.registerKernel({
+    ...product,
+    kernelFunc: ({ inputs, attrs, backend }) => {
+      const laid: tf.Tensor[] = [];
+      const straight = (factor: tf.TensorInfo, transposed: unknown): tf.TensorInfo => {
+        if (transposed !== true) return factor;
+        const rank = factor.shape.length;
+        const order = Array.from({ length: rank }, (_, axis) => axis);
+        [order[rank - 2], order[rank - 1]] = [rank - 1, rank - 2];
+        const turned = tf.transpose(factor as tf.Tensor, order);
+        laid.push(turned);
+        return turned;
+      };
+      const made = product.kernelFunc({
+        inputs: {
+          a: straight(inputs['a']!, attrs?.['transposeA']),
+          b: straight(inputs['b']!, attrs?.['transposeB']),
+        },
+        attrs: { ...attrs, transposeA: false, transposeB: false },
+        backend,
+      });
+      tf.dispose(laid);
+      return made;
+    },
+  });
+}
