@@ -12,19 +12,21 @@ export function registerStraightProducts(backendName: string): void {
   if (straightened.has(backendName)) return;
   straightened.add(backendName);
   const product = tf.getKernel(PRODUCT, backendName);
+  const transpose = tf.getKernel('Transpose', backendName);
   tf.unregisterKernel(PRODUCT, backendName);
   tf.registerKernel({
     ...product,
     kernelFunc: ({ inputs, attrs, backend }) => {
-      const laid: tf.Tensor[] = [];
+      const laid: tf.TensorInfo[] = [];
       const straight = (factor: tf.TensorInfo, transposed: unknown): tf.TensorInfo => {
         if (transposed !== true) return factor;
         const rank = factor.shape.length;
         const order = Array.from({ length: rank }, (_, axis) => axis);
         [order[rank - 2], order[rank - 1]] = [rank - 1, rank - 2];
-        const turned = tf.transpose(factor as tf.Tensor, order);
-        laid.push(turned);
-        return turned;
+        const perm = { perm: order };
+        const turned = transpose.kernelFunc({ inputs: { x: factor }, attrs: perm, backend });
+        laid.push(turned as tf.TensorInfo);
+        return turned as tf.TensorInfo;
       };
       const made = product.kernelFunc({
         inputs: {
@@ -34,7 +36,8 @@ export function registerStraightProducts(backendName: string): void {
         attrs: { ...attrs, transposeA: false, transposeB: false },
         backend,
       });
-      tf.dispose(laid);
+      for (const { dataId } of laid)
+        (backend as { disposeData(id: object): boolean }).disposeData(dataId);
       return made;
     },
   });

@@ -26,7 +26,7 @@ async function product({ batch, rows, inner, columns, transposeA, transposeB }: 
   const before = tf.memory().numTensors;
   const run = (x: tf.Tensor, y: tf.Tensor): tf.Tensor => tf.matMul(x, y, transposeA, transposeB);
   const value = run(a, b);
-  const [da, db] = tf.grads((x, y) => tf.sum(tf.square(run(x!, y!))))([a, b]);
+  const [da, db] = tf.grads((x, y) => tf.sum(tf.square(run(x, y))))([a, b]);
   const numbers = await Promise.all([value, da!, db!].map((one) => one.data<'float32'>()));
   tf.dispose([value, da!, db!]);
   const left = tf.memory().numTensors - before;
