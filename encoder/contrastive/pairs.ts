@@ -25,19 +25,30 @@ export function pairsOf(groups: readonly number[], rows: number): Pairs {
       value: groups.length,
     });
   }
-  const mask = (holds: (same: boolean) => boolean): Float32Array =>
-    Float32Array.from({ length: rows * rows }, (_, at) => {
-      const [i, j] = [Math.floor(at / rows), at % rows];
-      const both = i !== j && groups[i]! >= 0 && groups[j]! >= 0;
-      return both && holds(groups[i] === groups[j]) ? 1 : 0;
-    });
-  const positives = mask((same) => same);
+  const [positives, others, negatives] = [0, 1, 2].map(() => new Float32Array(rows * rows)) as [
+    Float32Array,
+    Float32Array,
+    Float32Array,
+  ];
+  const counts = groups.map(() => 0);
+  // Loops, not callbacks: batches of a thousand rows have a million pairs.
+  for (let i = 0; i < rows; i++) {
+    if (groups[i]! < 0) continue;
+    for (let j = 0; j < rows; j++) {
+      if (i === j || groups[j]! < 0) continue;
+      const at = i * rows + j;
+      const same = groups[i] === groups[j];
+      others[at] = 1;
+      (same ? positives : negatives)[at] = 1;
+      if (same) counts[i]!++;
+    }
+  }
   const square: [number, number] = [rows, rows];
   return {
     positives: tf.tensor2d(positives, square),
-    others: tf.tensor2d(mask(() => true), square),
-    negatives: tf.tensor2d(mask((same) => !same), square),
-    counts: groups.map((_, i) => positives.subarray(i * rows, (i + 1) * rows).reduce((a, b) => a + b, 0)),
+    others: tf.tensor2d(others, square),
+    negatives: tf.tensor2d(negatives, square),
+    counts,
     present: groups.filter((group) => group >= 0).length,
-  }; // prettier-ignore
+  };
 }
