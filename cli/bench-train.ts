@@ -116,12 +116,13 @@ async function ownSeconds(recipe: Recipe, steps: number): Promise<number> {
   );
   const drawn = Array.from({ length: GROUPS }, (_, group) => ({ group, views: [0, 1, 2, 3] }));
   const shared = { learner, recipe, frame: undefined, labels: EXPRESSION_LABELS, predicted };
-  const differentiator = await startDifferentiator(shared);
+  const draw = () => readDrawn(set, drawn, random);
+  const differentiator = await startDifferentiator({ ...shared, draw });
   const seconds: number[] = [];
   try {
     for (let step = 0; step < steps + WARM_UP; step++) {
       const started = performance.now();
-      await differentiator.differentiate(learner.initial, readDrawn(set, drawn, random));
+      await differentiator.differentiate(learner.initial, step);
       seconds.push((performance.now() - started) / 1000);
     }
   } finally {

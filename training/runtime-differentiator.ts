@@ -1,9 +1,8 @@
 import { ClmexError } from '../core/errors.js';
 import { EncoderPasses } from '../encoder/backend/onnxruntime.js';
-import { prepareBatch, type Preparation, type SeededGroup } from './batch.js';
 import { differentiateLoss, type Differentiated } from './differentiate.js';
 import type { Differentiator, DifferentiatorOptions } from './parallel/differentiator.js';
-import { preparationOf } from './preparation.js';
+import { Preparer } from './parallel/preparer.js';
 
 /**
  * The encoder forth and back in ONNX Runtime, on `recipe.workers` threads; heads and loss between on
@@ -11,13 +10,13 @@ import { preparationOf } from './preparation.js';
  */
 export class RuntimeDifferentiator implements Differentiator {
   readonly #options: DifferentiatorOptions;
-  readonly #preparation: Preparation;
+  readonly #preparer: Preparer;
   readonly #passes: EncoderPasses;
 
-  private constructor(options: DifferentiatorOptions, passes: EncoderPasses) {
+  private constructor(options: DifferentiatorOptions, passes: EncoderPasses, preparer: Preparer) {
     this.#options = options;
-    this.#preparation = preparationOf(options.recipe, options.frame);
     this.#passes = passes;
+    this.#preparer = preparer;
   }
 
   /** @throws ClmexError `invalid-config` for training that rounds as int8 does. */
@@ -33,23 +32,31 @@ export class RuntimeDifferentiator implements Differentiator {
       threads: recipe.workers,
       provider: recipe.provider,
     });
-    return new RuntimeDifferentiator(options, passes);
+    try {
+      return new RuntimeDifferentiator(options, passes, await Preparer.start(options));
+    } catch (error) {
+      await passes.close();
+      throw error;
+    }
   }
 
   async differentiate(
     parameters: Float32Array,
-    groups: readonly SeededGroup[],
+    step: number,
   ): Promise<Differentiated & { readonly rows: number }> {
     const { learner, recipe } = this.#options;
-    const batch = prepareBatch(groups, this.#preparation);
-    const embeddings = await this.#passes.forward(parameters, batch.images, batch.rows);
+    const batch = await this.#preparer.batch(step);
+    const forward = this.#passes.forward(parameters, batch.images, batch.rows);
+    // ONNX Runtime computes on threads of its own.
+    this.#preparer.ahead(step + 1);
+    const embeddings = await forward;
     const loss = await differentiateLoss(learner, recipe, parameters, embeddings, batch);
     const { gradient, statistics } = await this.#passes.backward(loss.ofEmbeddings);
     loss.ofHeads.set(gradient);
     return { terms: loss.terms, gradient: loss.ofHeads, statistics, rows: batch.rows };
   }
 
-  close(): Promise<void> {
-    return this.#passes.close();
+  async close(): Promise<void> {
+    await Promise.all([this.#passes.close(), this.#preparer.close()]);
   }
 }

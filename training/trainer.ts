@@ -3,7 +3,7 @@ import { appendFile, mkdir, readFile, rename, rm, writeFile } from 'node:fs/prom
 import { join } from 'node:path';
 import { ClmexError } from '../core/errors.js';
 import type { Model } from '../encoder/model.js';
-import { readDrawn } from './batch.js';
+import { readDrawn, type SeededGroup } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, type Checkpoint, type Learned } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
 import { fitGeometryFrame, packFrame, unpackFrame, type GeometryFrame } from './geometry-frame.js';
@@ -71,6 +71,7 @@ export async function train(options: TrainOptions): Promise<Checkpoint> {
     frame,
     labels: data.set.labels,
     predicted: predictedBy(learner),
+    draw: drawing(recipe, data),
     script: workerScript,
   });
   try {
@@ -85,11 +86,10 @@ async function takeSteps(
   differentiator: Differentiator,
   options: TrainOptions,
 ): Promise<Checkpoint> {
-  const { recipe, data, directory } = options;
-  const sampler = samplerOf(recipe, data);
+  const { recipe, directory } = options;
   const pace = new Pace();
   while (run.step < recipe.steps && options.signal?.aborted !== true) {
-    const { rows, terms, learningRate } = await takeStep(run, differentiator, sampler, options);
+    const { rows, terms, learningRate } = await takeStep(run, differentiator, options);
     pace.count(rows, terms);
     if (run.step % recipe.validateEvery === 0 || run.step === recipe.steps) {
       const validation = await validateRun(run, options);
@@ -102,17 +102,10 @@ async function takeSteps(
   return saveRun(run, options);
 }
 
-async function takeStep(
-  run: Run,
-  differentiator: Differentiator,
-  sampler: Sampler,
-  options: TrainOptions,
-) {
-  const { recipe, data } = options;
-  const random = stepRandom(recipe.seed, run.step);
-  const groups = readDrawn(data.set, sampler(random), random);
+async function takeStep(run: Run, differentiator: Differentiator, options: TrainOptions) {
+  const { recipe } = options;
   const { rows, terms, gradient, statistics } = await differentiator
-    .differentiate(run.arrays.parameters, groups)
+    .differentiate(run.arrays.parameters, run.step)
     .catch(async (cause: unknown) => {
       await saveRun(run, options);
       throw atStep(run.step, cause);
@@ -297,6 +290,15 @@ async function truncateLog(directory: string, step: number): Promise<void> {
   });
   await writeFile(`${path}.tmp`, lines.map((line) => `${line}\n`).join(''));
   await rename(`${path}.tmp`, path);
+}
+
+/** A step's groups, by the step alone. */
+function drawing(recipe: Recipe, data: TrainingData): (step: number) => SeededGroup[] {
+  const sampler = samplerOf(recipe, data);
+  return (step) => {
+    const random = stepRandom(recipe.seed, step);
+    return readDrawn(data.set, sampler(random), random);
+  };
 }
 
 function samplerOf(recipe: Recipe, { set, train, pictures = [] }: TrainingData): Sampler {

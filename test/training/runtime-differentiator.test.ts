@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { selectBackend } from '../../encoder/backend/backend.js';
 import { EncoderPasses, type TrainingProvider } from '../../encoder/backend/onnxruntime.js';
@@ -9,6 +10,7 @@ import type { Graph } from '../../encoder/graph.js';
 import { buildNetwork } from '../../encoder/network.js';
 import { Random } from '../../encoder/random.js';
 import { readDrawn } from '../../training/batch.js';
+import { loadCheckpoint } from '../../training/checkpoint.js';
 import { fitGeometryFrame } from '../../training/geometry-frame.js';
 import { createLearner } from '../../training/learner.js';
 import { startDifferentiator } from '../../training/parallel/differentiator.js';
@@ -16,7 +18,7 @@ import { parseRecipe, type Recipe } from '../../training/recipe.js';
 import { balancedSampler, stepRandom } from '../../training/sampler.js';
 import { train, type TrainingData } from '../../training/trainer.js';
 import { toySet } from '../support/toy-set.js';
-import { Cli } from '../support/cli.js';
+import { Cli, descendantsOf } from '../support/cli.js';
 import { itWithVulkan } from '../support/vulkan.js';
 
 const ON_CPU = { threads: 1, provider: 'cpu' } as const;
@@ -34,6 +36,8 @@ const recipeOf = (changes: Record<string, unknown>): Recipe =>
     ...changes,
   });
 
+const workerScript = pathToFileURL(resolve('dist/training-worker.js'));
+
 const apart = (a: Float32Array, b: Float32Array): number =>
   a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) /
   b.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
@@ -43,11 +47,19 @@ const gradientOf = async (recipe: Recipe) => {
   const random = stepRandom(recipe.seed, 0);
   const groups = readDrawn(set, balancedSampler(set, everyone, recipe.batch)(random), random);
   const frame = fitGeometryFrame(set, everyone);
-  const task = { learner, recipe, frame, labels: set.labels, predicted: PREDICTED };
+  const task = {
+    learner,
+    recipe,
+    frame,
+    labels: set.labels,
+    predicted: PREDICTED,
+    draw: () => groups,
+    script: workerScript,
+  };
   const differentiator = await startDifferentiator(task);
   try {
-    const once = await differentiator.differentiate(learner.initial, groups);
-    const again = await differentiator.differentiate(learner.initial, groups);
+    const once = await differentiator.differentiate(learner.initial, 0);
+    const again = await differentiator.differentiate(learner.initial, 1);
     return { ...once, again: again.gradient };
   } finally {
     await differentiator.close();
@@ -87,6 +99,20 @@ describe('training in ONNX Runtime', () => {
     expect(first.step).toBe(1);
     const resumed = await train({ recipe, data, directory, resume: true });
     expect(resumed.arrays).toEqual(whole.arrays);
+  }); // prettier-ignore
+
+  it('augments beside itself on several threads, and says where that process has died, with the step saved', async () => {
+    const recipe = recipeOf({ batch: { people: 2, captures: 2, views: 1 }, workers: 2, steps: 200, validateEvery: 1 });
+    const helpers = () => descendantsOf(process.pid).filter(({ command }) => command === 'node');
+    const onProgress = (): void => {
+      const [helper] = helpers();
+      process.kill(helper!.pid, 'SIGKILL');
+    };
+    const error = await train({ recipe, data, directory: folder, workerScript, onProgress }).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ code: 'engine-failed' });
+    expect(String(error)).toMatch(/worker has ended.*SIGKILL.*the last good step is saved/);
+    expect((await loadCheckpoint(join(folder, 'checkpoint.bin'))).step).toBeGreaterThan(0);
+    expect(helpers()).toEqual([]);
   }); // prettier-ignore
 
   it('refuses to round as int8 does, and says what can', async () => {

@@ -6,17 +6,14 @@ import type { Learner, Predicted } from '../learner.js';
 import { preparationOf } from '../preparation.js';
 import { RuntimeDifferentiator } from '../runtime-differentiator.js';
 import type { Recipe } from '../recipe.js';
-import { shareOut, type FromWorker } from './messages.js';
-import { WorkerProcess } from './worker-process.js';
-
-// The worker lies where the package is built, beside the folder of chunks.
-const WORKER = new URL('../training-worker.js', import.meta.url);
+import { joined, rowsOf, shareOut, type FromWorker } from './messages.js';
+import { closeWorkers, startWorkers, type WorkerProcess } from './worker-process.js';
 
 /** Whatever finds the gradient of a step. */
 export interface Differentiator {
   differentiate(
     parameters: Float32Array,
-    groups: readonly SeededGroup[],
+    step: number,
   ): Promise<Differentiated & { readonly rows: number }>;
   close(): Promise<void>;
 }
@@ -28,6 +25,8 @@ export interface DifferentiatorOptions {
   readonly frame: GeometryFrame | undefined;
   readonly labels: readonly string[];
   readonly predicted: Predicted;
+  /** What a step learns from, the same whenever it is asked for. */
+  readonly draw: (step: number) => readonly SeededGroup[];
   /** Program of the worker processes; the package's own where absent. */
   readonly script?: URL | undefined;
 }
@@ -40,11 +39,16 @@ export async function startDifferentiator(options: DifferentiatorOptions): Promi
 }
 
 /** In this process, on the current backend. */
-function localDifferentiator({ learner, recipe, frame }: DifferentiatorOptions): Differentiator {
+function localDifferentiator({
+  learner,
+  recipe,
+  frame,
+  draw,
+}: DifferentiatorOptions): Differentiator {
   const preparation = preparationOf(recipe, frame);
   return {
-    differentiate: async (parameters, groups) => {
-      const batch = prepareBatch(groups, preparation);
+    differentiate: async (parameters, step) => {
+      const batch = prepareBatch(draw(step), preparation);
       return { ...(await differentiate(learner, recipe, parameters, batch)), rows: batch.rows };
     },
     close: () => Promise.resolve(),
@@ -61,15 +65,14 @@ class ParallelDifferentiator implements Differentiator {
   readonly #options: DifferentiatorOptions;
   readonly #workers: readonly WorkerProcess[];
 
-  private constructor(options: DifferentiatorOptions) {
+  private constructor(options: DifferentiatorOptions, workers: readonly WorkerProcess[]) {
     this.#options = options;
-    const { recipe, script = WORKER } = options;
-    this.#workers = Array.from({ length: recipe.workers }, () => new WorkerProcess(script));
+    this.#workers = workers;
   }
 
   /** @throws ClmexError `invalid-config` for a backend without processes; `engine-failed`. */
   static async start(options: DifferentiatorOptions): Promise<ParallelDifferentiator> {
-    const { recipe, frame, labels, predicted } = options;
+    const { recipe } = options;
     if (recipe.backend !== 'wasm' && recipe.backend !== 'cpu') {
       throw new ClmexError('invalid-config', 'worker processes share work on wasm and cpu only', {
         field: 'workers',
@@ -77,23 +80,15 @@ class ParallelDifferentiator implements Differentiator {
         allowed: `1 with backend ${recipe.backend}; more with wasm or cpu`,
       });
     }
-    const started = new ParallelDifferentiator(options);
-    try {
-      for (const worker of started.#workers)
-        worker.send({ kind: 'start', recipe, frame, labels, predicted });
-      await Promise.all(started.#workers.map((worker) => worker.receive('ready')));
-    } catch (error) {
-      await started.close();
-      throw error;
-    }
-    return started;
+    return new ParallelDifferentiator(options, await startWorkers(options, recipe.workers));
   }
 
   async differentiate(
     parameters: Float32Array,
-    groups: readonly SeededGroup[],
+    step: number,
   ): Promise<Differentiated & { readonly rows: number }> {
-    const { learner, recipe } = this.#options;
+    const { learner, recipe, draw } = this.#options;
+    const groups = draw(step);
     const shares = shareOut(groups, this.#workers.length);
     const workers = this.#workers.slice(0, shares.length);
     const rows = rowsOf(groups);
@@ -118,8 +113,8 @@ class ParallelDifferentiator implements Differentiator {
     return { terms: loss.terms, gradient, statistics: done[0]!.statistics, rows };
   }
 
-  async close(): Promise<void> {
-    await Promise.all(this.#workers.map((worker) => worker.close()));
+  close(): Promise<void> {
+    return closeWorkers(this.#workers);
   }
 }
 
@@ -141,21 +136,8 @@ async function exchangeMeans<Kind extends 'embeddings' | 'done'>(
   }
 }
 
-const rowsOf = (groups: readonly SeededGroup[]): number =>
-  groups.reduce((sum, { views }) => sum + views.length, 0);
-
 function sumOf(parts: readonly Float32Array[]): Float32Array {
   const sum = parts[0]!.slice();
   for (const part of parts.slice(1)) part.forEach((value, i) => (sum[i]! += value));
   return sum;
-}
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -20,6 +20,8 @@ export type ToWorker =
       /** Of this worker's rows in the batch. */
       readonly share: number;
     }
+  /** Only augments, and learns nothing. */
+  | { readonly kind: 'prepare'; readonly groups: readonly SeededGroup[] }
   /** Answer to `means`: over the whole batch. */
   | { readonly kind: 'means'; readonly values: Float32Array }
   /** Answer to `embeddings`: the loss's gradient with respect to them. */
@@ -36,6 +38,8 @@ export type FromWorker =
       /** What the other stream sees of these rows; see Batch. */
       readonly geometry: Float32Array;
     }
+  /** Answer to `prepare`; see Batch. */
+  | { readonly kind: 'prepared'; readonly images: Float32Array; readonly geometry: Float32Array }
   | { readonly kind: 'done'; readonly gradient: Float32Array; readonly statistics: Float32Array }
   | { readonly kind: 'failed'; readonly message: string };
 
@@ -44,7 +48,7 @@ export type FromWorker =
  * workers, the last ones have none to do.
  */
 export function shareOut(groups: readonly SeededGroup[], workers: number): SeededGroup[][] {
-  const rows = groups.reduce((sum, { views }) => sum + views.length, 0);
+  const rows = rowsOf(groups);
   const shares: SeededGroup[][] = Array.from({ length: workers }, () => []);
   let before = 0;
   for (const group of groups) {
@@ -53,4 +57,18 @@ export function shareOut(groups: readonly SeededGroup[], workers: number): Seede
     before += group.views.length;
   }
   return shares.filter((share) => share.length > 0);
+}
+
+export const rowsOf = (groups: readonly SeededGroup[]): number =>
+  groups.reduce((sum, { views }) => sum + views.length, 0);
+
+/** What the shares made, one after the other. */
+export function joined(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    all.set(part, at);
+    at += part.length;
+  }
+  return all;
 }

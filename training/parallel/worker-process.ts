@@ -2,8 +2,11 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { ClmexError } from '../../core/errors.js';
 import { encodeFrame, FrameReader } from './frames.js';
+import type { DifferentiatorOptions } from './differentiator.js';
 import type { FromWorker, ToWorker } from './messages.js';
 
+// The worker lies where the package is built, beside the folder of chunks.
+const WORKER = new URL('../training-worker.js', import.meta.url);
 const CLOSE_PATIENCE_MS = 5_000;
 const LAST_WORDS = 500;
 
@@ -90,4 +93,27 @@ export class WorkerProcess {
     this.#waiting?.reject(this.#failure);
     this.#waiting = undefined;
   }
+}
+
+/**
+ * Workers that know what is learned and say that they are ready.
+ * @throws ClmexError `engine-failed` where one is not; then none is left.
+ */
+export async function startWorkers(
+  { recipe, frame, labels, predicted, script = WORKER }: DifferentiatorOptions,
+  count: number,
+): Promise<readonly WorkerProcess[]> {
+  const workers = Array.from({ length: count }, () => new WorkerProcess(script));
+  try {
+    for (const worker of workers) worker.send({ kind: 'start', recipe, frame, labels, predicted });
+    await Promise.all(workers.map((worker) => worker.receive('ready')));
+    return workers;
+  } catch (error) {
+    await closeWorkers(workers);
+    throw error;
+  }
+}
+
+export async function closeWorkers(workers: readonly WorkerProcess[]): Promise<void> {
+  await Promise.all(workers.map((worker) => worker.close()));
 }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { selectBackend } from '../../encoder/backend/backend.js';
 import { toTensors, type ParameterSlot } from '../../encoder/formats/tfjs.js';
-import { prepareBatch, type Preparation } from '../batch.js';
+import { prepareBatch, type Preparation, type SeededGroup } from '../batch.js';
 import { createLearner, type Learner } from '../learner.js';
 import { embedBatch } from '../objective.js';
 import { preparationOf } from '../preparation.js';
@@ -9,7 +9,7 @@ import { receive, send } from './frames.js';
 import type { FromWorker, ToWorker } from './messages.js';
 
 /**
- * One of several processes that share each batch of a training. It speaks with its owner over
+ * One of several processes that share each batch of a training, or augment it. It speaks with its owner over
  * standard input and output and blocks while it waits, so that a question can be asked in the middle
  * of a forward or backward pass; when the pipe closes it ends.
  */
@@ -25,9 +25,15 @@ async function main(): Promise<void> {
   answer({ kind: 'ready' });
   for (;;) {
     const message = receive() as ToWorker | undefined;
-    if (message?.kind !== 'step') return;
-    answer(step(learner, preparation, message));
+    if (message?.kind === 'step') answer(step(learner, preparation, message));
+    else if (message?.kind === 'prepare') answer(prepared(message.groups, preparation));
+    else return;
   }
+}
+
+function prepared(groups: readonly SeededGroup[], preparation: Preparation): FromWorker {
+  const { images, geometry } = prepareBatch(groups, preparation);
+  return { kind: 'prepared', images, geometry };
 }
 
 function step(
