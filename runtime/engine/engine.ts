@@ -2,7 +2,7 @@ import { ClmexError } from '../../core/errors.js';
 import type { OnnxOptions } from '../../encoder/formats/onnx.js';
 import type { Graph } from '../../encoder/graph.js';
 
-/** Where ONNX Runtime computes; all but `cpu` need its further files and a device. */
+/** Where ONNX Runtime computes: all but `cpu` need a device, `cuda` and `tensorrt` its further files too. */
 export const PROVIDERS = ['cpu', 'cuda', 'tensorrt', 'webgpu'] as const;
 export type Provider = (typeof PROVIDERS)[number];
 
