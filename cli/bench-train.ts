@@ -100,7 +100,7 @@ async function run(options: Options): Promise<void> {
 
 async function ownSeconds(recipe: Recipe, steps: number): Promise<number> {
   await selectBackend(recipe.backend);
-  const predicted = { shapes: 0, blendshapes: 0 };
+  const predicted = { shapes: 0, blendshapes: 0, frontal: 0 };
   const learner = createLearner(recipe, EXPRESSION_LABELS, predicted);
   const random = new Random(1);
   const set = listedGroups(

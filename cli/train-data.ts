@@ -41,7 +41,7 @@ export async function openTrainingData(
 ): Promise<TrainingData> {
   const data = await openTeachers(options, recipe);
   if (options.blendshapes === undefined) return data;
-  if (!recipe.geometry || recipe.blendshapes === 0) {
+  if ((!recipe.geometry || recipe.blendshapes === 0) && recipe.frontal === 0) {
     const field = recipe.geometry ? 'blendshapes' : 'geometry';
     throw new ClmexError('invalid-config', 'leaves nothing that could learn --blendshapes', {
       field,

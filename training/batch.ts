@@ -27,6 +27,8 @@ export interface BatchTruth {
   readonly weights: readonly number[];
   /** Shape weights a group, where known. */
   readonly shapes: readonly (readonly number[] | undefined)[];
+  /** What a blendshape model reads in each group's most frontal view, where it was asked. */
+  readonly frontal: readonly (Float32Array | undefined)[];
   /** What a blendshape model reads from each row's landmarks, row by row; empty where none was asked. */
   readonly blendshapes: Float32Array;
   /** Rows that the fused score of their group sees: a random non-empty subset. */
@@ -107,6 +109,7 @@ export function batchTruth(
     labels: groups.map(({ label }) => label),
     weights: groups.map(({ weight = 1 }) => weight),
     shapes: groups.map(({ shapes }) => shapes),
+    frontal: groups.map(({ frontal }) => frontal),
     blendshapes: Float32Array.from(views.flatMap(({ blendshapes = [] }) => [...blendshapes])),
     fused: groups.flatMap((group) =>
       subset(group.views.length, subsets ? new Random(group.seed) : undefined),

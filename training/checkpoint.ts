@@ -11,6 +11,7 @@ export interface Checkpoint {
   /** What it predicts beside labels; see Predicted. */
   readonly shapes: number;
   readonly blendshapes: number;
+  readonly frontal: number;
   readonly architecture: string;
   /** Of people and labels the run learns from; absent in older files. */
   readonly data?: string | undefined;
@@ -36,6 +37,7 @@ const headerSchema = z.object({
   labels: z.array(z.string()),
   shapes: count,
   blendshapes: count.default(0),
+  frontal: count.default(0),
   architecture: z.string(),
   data: z.string().optional(),
   learned: z.object({ groups: count, people: count, pictures: count }).optional(),

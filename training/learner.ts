@@ -29,6 +29,8 @@ export interface Predicted {
   readonly shapes: number;
   /** Of what a blendshape model reads from the landmarks, from their part of the embedding. */
   readonly blendshapes: number;
+  /** Of what it reads in the moment's most frontal view, from the embedding of any. */
+  readonly frontal: number;
 }
 
 /** What is learned: the encoder and the heads behind it, in one flat array. */
@@ -78,6 +80,7 @@ export function createLearner(
   };
   readOut('shapes', embedding, predicted.shapes);
   readOut('blendshapes', GEOMETRY_EMBEDDING, recipe.geometry ? predicted.blendshapes : 0);
+  readOut('frontal', embedding, predicted.frontal);
   return {
     encoder,
     slots: list.slots,
@@ -100,13 +103,18 @@ function addGeometry(list: SlotList, random: Random): void {
 export function predictedBy({ slots }: Pick<Learner, 'slots'>): Predicted {
   const width = (name: string): number =>
     slots.find((slot) => slot.name === `${name}.bias`)?.length ?? 0;
-  return { shapes: width('shapes'), blendshapes: width('blendshapes') };
+  return {
+    shapes: width('shapes'),
+    blendshapes: width('blendshapes'),
+    frontal: width('frontal'),
+  };
 }
 
 const architectureOf = (slots: readonly ParameterSlot[]): string =>
   slots.map(({ name, shape }) => `${name}:${shape.join('x')}`).join(' ');
 
-const isReadOut = ({ name }: ParameterSlot): boolean => /^(shapes|blendshapes)\./.test(name);
+const isReadOut = ({ name }: ParameterSlot): boolean =>
+  /^(shapes|blendshapes|frontal)\./.test(name);
 
 /**
  * Another run's parameters as this learner holds them. What the two predict beside labels may differ: it

@@ -75,6 +75,11 @@ export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
     tensors.has('shapes.kernel') && batch.shapes.some(Boolean) ? recipe.shapes : 0,
     () => shapesError(embeddings, input),
   );
+  term(
+    'frontal',
+    tensors.has('frontal.kernel') && batch.frontal.some(Boolean) ? recipe.frontal : 0,
+    () => frontalError(embeddings, input),
+  );
   if (bent && tensors.has('blendshapes.kernel') && batch.blendshapes.length > 0)
     term('blendshapes', recipe.blendshapes, () => blendshapesError(bent, input));
   return { ...terms, loss: tf.addN(weighted) };
@@ -232,21 +237,39 @@ export function disagreement(
   return tf.sub(tf.sum(ofViews), tf.sum(ofGroups));
 }
 
-/** Squared error a row, over the rows whose shapes are known. */
-function shapesError(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.Scalar {
-  const predicted = readOut(embeddings, tensors, 'shapes');
+/** Squared error a row of the expression shapes. */
+function shapesError(embeddings: tf.Tensor2D, input: ObjectiveInput): tf.Scalar {
+  return squaredError(
+    readOut(embeddings, input.tensors, 'shapes'),
+    input.batch,
+    input.batch.shapes,
+  );
+}
+
+/** Mean squared error of what a blendshape model reads in the most frontal view of the moment. */
+function frontalError(embeddings: tf.Tensor2D, { tensors, batch }: ObjectiveInput): tf.Scalar {
+  const predicted = readOut(embeddings, tensors, 'frontal');
+  return tf.div(squaredError(predicted, batch, batch.frontal), predicted.shape[1]);
+}
+
+/** A row, over the rows of groups whose truth is known. */
+function squaredError(
+  predicted: tf.Tensor2D,
+  { rows, groupOf }: BatchTruth,
+  ofGroups: readonly (ArrayLike<number> | undefined)[],
+): tf.Scalar {
   const width = predicted.shape[1];
-  const truth = new Float32Array(batch.rows * width);
-  const known = new Float32Array(batch.rows);
-  batch.groupOf.forEach((g, row) => {
-    const shapes = batch.shapes[g];
-    if (shapes === undefined) return;
-    truth.set(shapes, row * width);
+  const truth = new Float32Array(rows * width);
+  const known = new Float32Array(rows);
+  groupOf.forEach((g, row) => {
+    const group = ofGroups[g];
+    if (group === undefined) return;
+    truth.set(group, row * width);
     known[row] = 1;
   });
-  const errors = tf.square(tf.sub(predicted, tf.tensor2d(truth, [batch.rows, width])));
+  const errors = tf.square(tf.sub(predicted, tf.tensor2d(truth, [rows, width])));
   const share = 1 / known.reduce((sum, one) => sum + one, 0);
-  return tf.mul(tf.sum(tf.mul(errors, tf.tensor2d(known, [batch.rows, 1]))), share);
+  return tf.mul(tf.sum(tf.mul(errors, tf.tensor2d(known, [rows, 1]))), share);
 }
 
 /** Mean squared error of what a blendshape model reads from the same landmarks. */

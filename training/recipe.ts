@@ -91,6 +91,11 @@ export const recipeSchema = z.strictObject({
    * is given such a model; learned by the geometry stream.
    */
   blendshapes: z.number().min(0).default(1),
+  /**
+   * Weight of the mean squared error of what that model reads in the most frontal view of a moment, where
+   * every view of the moment has to know it; learned by both streams.
+   */
+  frontal: z.number().min(0).default(0),
   /** Pictures of real people beside the rendered groups, where the run has some; finetuning only. */
   pictures: z.strictObject({
     /** A batch. */

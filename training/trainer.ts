@@ -321,6 +321,7 @@ function toPredict(
   return {
     shapes: asked('shapes') ? (first?.shapes?.length ?? 0) : 0,
     blendshapes: asked('blendshapes') ? (first?.views[0]?.blendshapes?.length ?? 0) : 0,
+    frontal: asked('frontal') ? (first?.frontal?.length ?? 0) : 0,
   };
 }
 

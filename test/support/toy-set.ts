@@ -12,6 +12,7 @@ export function toySet({
   views = 3,
   shapes = 0,
   blendshapes = 0,
+  frontal = 0,
 } = {}): GroupSet {
   const groups: LabelledGroup[] = [];
   for (let person = 0; person < people; person++) {
@@ -23,6 +24,10 @@ export function toySet({
         label,
         ...(shapes > 0 && {
           shapes: Array.from({ length: shapes }, (_, i) => (i === label ? 1 : 0)),
+        }),
+        ...(frontal > 0 && {
+          // What the picture shows from every side.
+          frontal: new Float32Array(frontal).fill((2 * label) / (labels.length - 1) - 1),
         }),
         views: Array.from({ length: views }, (_, v) => ({
           yawDeg: -40 + (80 * v) / Math.max(1, views - 1),

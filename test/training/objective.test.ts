@@ -120,6 +120,7 @@ function smallBatch(): { tensors: Tensors; batch: BatchTruth; pixels: tf.Tensor2
     labels: [0, 2],
     weights: [1, 1],
     shapes: [undefined, undefined],
+    frontal: [undefined, undefined],
     blendshapes: new Float32Array(),
     fused: [true, true, true, true],
   };

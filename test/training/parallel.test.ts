@@ -16,7 +16,7 @@ import { train, type TrainingData } from '../../training/trainer.js';
 import { descendantsOf } from '../support/cli.js';
 import { toySet } from '../support/toy-set.js';
 
-const PREDICTED = { shapes: 3, blendshapes: 2 };
+const PREDICTED = { shapes: 3, blendshapes: 2, frontal: 2 };
 const set = toySet(PREDICTED);
 const everyone = Array.from({ length: set.size }, (_, i) => i);
 const data: TrainingData = { set, train: everyone.slice(0, 24), validation: everyone.slice(30) };
@@ -29,6 +29,7 @@ const recipeOf = (changes: Record<string, unknown>): Recipe =>
     workers: 2,
     batch: { people: 3, captures: 2, views: 3 },
     shapes: 0.1,
+    frontal: 0.3,
     geometry: true,
     warmupSteps: 2,
     ...changes,

@@ -22,7 +22,7 @@ import { Cli, descendantsOf } from '../support/cli.js';
 import { itWithVulkan } from '../support/vulkan.js';
 
 const ON_CPU = { threads: 1, provider: 'cpu' } as const;
-const PREDICTED = { shapes: 3, blendshapes: 2 };
+const PREDICTED = { shapes: 3, blendshapes: 2, frontal: 2 };
 const set = toySet(PREDICTED);
 const everyone = Array.from({ length: set.size }, (_, i) => i);
 const data: TrainingData = { set, train: everyone.slice(0, 24), validation: everyone.slice(30) };
@@ -32,6 +32,7 @@ const recipeOf = (changes: Record<string, unknown>): Recipe =>
     stage: 'finetune',
     batch: { people: 3, captures: 2, views: 3 },
     shapes: 0.1,
+    frontal: 0.3,
     warmupSteps: 2,
     ...changes,
   });
@@ -176,7 +177,11 @@ describe('training in ONNX Runtime', () => {
   });
 
   it('goes back only over a batch that went forward', async () => {
-    const { encoder } = createLearner(recipeOf({}), set.labels, { shapes: 0, blendshapes: 0 });
+    const { encoder } = createLearner(recipeOf({}), set.labels, {
+      shapes: 0,
+      blendshapes: 0,
+      frontal: 0,
+    });
     const passes = await EncoderPasses.load(encoder, ON_CPU);
     const images = new Float32Array(2 * 64 * 64).fill(0.5);
     await passes.forward(encoder.initial, images, 2);

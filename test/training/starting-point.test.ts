@@ -50,7 +50,7 @@ describe('a run that starts from a model package', () => {
 
   it('has the very network of the package', async () => {
     const recipe = recipeOf({});
-    const learner = createLearner(recipe, set.labels, { shapes: 0, blendshapes: 0 });
+    const learner = createLearner(recipe, set.labels, { shapes: 0, blendshapes: 0, frontal: 0 });
     const { arrays } = await startingPoint({ model, learner, recipe, set, train: data.train });
     const { graph, head, geometry } = toNetwork(
       learner,
@@ -82,7 +82,7 @@ describe('a run that starts from a model package', () => {
   it('keeps what the package knows of a label, whatever its place, and draws new labels anew', async () => {
     const other = toySet({ labels: ['high', 'other'] });
     const recipe = recipeOf({});
-    const learner = createLearner(recipe, other.labels, { shapes: 0, blendshapes: 0 });
+    const learner = createLearner(recipe, other.labels, { shapes: 0, blendshapes: 0, frontal: 0 });
     const { arrays } = await startingPoint({ model, learner, recipe, set: other, train: [0, 1, 2, 3] }); // prettier-ignore
     const { head } = toNetwork(learner, recipe, arrays['meanParameters']!, arrays['meanStatistics']!, undefined); // prettier-ignore
     const length = recipe.head.prototypesPerLabel * head.prototypes.shape[1]!;

@@ -116,6 +116,23 @@ describe('training', () => {
     expect((JSON.parse(line!) as LogEntry).terms).not.toHaveProperty('blendshapes');
   });
 
+  it('teaches every view what a blendshape model reads in the most frontal one', async () => {
+    const directory = join(folder, 'frontal');
+    const taught = { ...data, set: toySet({ frontal: 3 }) };
+    const recipe = recipeOf({
+      stage: 'pretrain', steps: 60, validateEvery: 20, learningRate: 0.01, frontal: 3,
+    }); // prettier-ignore
+    const checkpoint = await train({ recipe, data: taught, directory });
+    const errors = (await readFile(join(directory, 'log.jsonl'), 'utf8'))
+      .trim()
+      .split('\n')
+      .map((line) => (JSON.parse(line) as LogEntry).terms['frontal']!);
+    expect(errors).toHaveLength(3);
+    // Labels at −1, 0 and 1: a mean for all would err by their variance, 2/3.
+    expect(errors[2]).toBeLessThan(0.5 * (2 / 3));
+    expect(checkpoint).toMatchObject({ frontal: 3, blendshapes: 0, shapes: 0 });
+  });
+
   it('starts from a run that had a teacher without one, and the other way round', async () => {
     const untouched = {
       stage: 'finetune',

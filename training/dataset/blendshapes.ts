@@ -1,4 +1,4 @@
-import type { GroupSet } from './groups.js';
+import type { GroupSet, LabelledGroup } from './groups.js';
 
 /** What a model sees in landmarks: coefficients of 0 to 1 by ARKit's names. */
 export type ReadBlendshapes = (
@@ -9,9 +9,10 @@ export type ReadBlendshapes = (
 const LEAST_DEVIATION = 0.02;
 
 /**
- * The set with what `read` sees in every view's landmarks beside them: a model that has learned from
- * real faces then teaches the geometry stream what a movement is, whoever makes it (distillation, Hinton
- * et al. 2015, arXiv 1503.02531). Both sides of the face count as one, so that mirror images agree; square
+ * The set with what `read` sees in every view's landmarks beside them, and what it sees in the most
+ * frontal view of a group beside the group: a model that has learned from real faces then teaches what a
+ * movement is, whoever makes it (distillation, Hinton et al. 2015, arXiv 1503.02531), and from where it
+ * is seen best what a view from the side should see. Both sides of the face count as one, so that mirror images agree; square
  * roots, as most coefficients lie near 0; standardised over these groups.
  * @param indices the groups that will be read; others have none.
  */
@@ -37,10 +38,16 @@ export async function withBlendshapes(
       if (known === undefined) return group;
       return {
         ...group,
+        frontal: known[mostFrontal(group.views)],
         views: group.views.map((view, v) => ({ ...view, blendshapes: known[v] })),
       };
     },
   };
+}
+
+function mostFrontal(views: LabelledGroup['views']): number {
+  const yaws = views.map(({ yawDeg }) => Math.abs(yawDeg));
+  return yaws.indexOf(Math.min(...yaws));
 }
 
 /** Square roots of the means of left and right; without gaze and the share of a neutral face. */

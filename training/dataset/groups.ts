@@ -22,6 +22,8 @@ export interface GroupInfo {
 }
 
 export interface LabelledGroup extends GroupInfo {
+  /** What a blendshape model reads in its most frontal view, standardised; see withBlendshapes. */
+  readonly frontal?: Float32Array | undefined;
   readonly views: readonly LabelledView[];
 }
 

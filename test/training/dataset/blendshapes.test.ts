@@ -44,4 +44,14 @@ describe('blendshapes beside the views of a set', () => {
     expect(seen.read(2).views[1]!.crop).toBe(set.read(2).views[1]!.crop);
     expect([seen.info(2), seen.size]).toEqual([set.info(2), set.size]);
   });
+
+  it('of the most frontal view stand for the whole moment', async () => {
+    const three = toySet({ people: 2, captures: 3, views: 3 });
+    const seen = await withBlendshapes(three, [4], smiling('Left'));
+    const group = seen.read(4);
+    expect(group.views.map(({ yawDeg }) => yawDeg)).toEqual([-40, 0, 40]);
+    expect(group.frontal).toEqual(group.views[1]!.blendshapes);
+    expect(group.frontal).not.toEqual(group.views[0]!.blendshapes);
+    expect(seen.read(3).frontal).toBeUndefined();
+  });
 });
