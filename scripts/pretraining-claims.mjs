@@ -4,8 +4,9 @@
 // on the same people without any label; 10 % of the labels and all; every run resumable.
 // Prints mean and deviation over the seeds (default 1 2 3) of the test people's single views. Fine-tuning
 // takes 240 steps unless --steps says otherwise: its length decides what pre-training is worth. With
-// --blendshapes pre-training also learns what the .task file's model reads from the landmarks; the gain
-// is then both's together, as training from scratch has no teacher.
+// --blendshapes pre-training also learns what the .task file's model reads from the landmarks: from those
+// of the same view, and in every view what it reads in the moment's most frontal one. The gain is then
+// both's together, as training from scratch has no teacher.
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -28,7 +29,7 @@ if (teacher && !existsSync(teacher))
 const STEPS = wholeNumber('--steps', values.steps, 1);
 const seeds = given.length > 0 ? given.map((seed) => wholeNumber('SEED', seed, 0)) : [1, 2, 3];
 
-const PRETRAIN = { stage: 'pretrain', steps: 800, batch: { people: 5, captures: 4, views: 4 }, learningRate: 0.003, warmupSteps: 50, shapes: 0, validateEvery: 400, saveEvery: 100 }; // prettier-ignore
+const PRETRAIN = { stage: 'pretrain', steps: 800, batch: { people: 5, captures: 4, views: 4 }, learningRate: 0.003, warmupSteps: 50, shapes: 0, frontal: teacher ? 10 : 0, validateEvery: 400, saveEvery: 100 }; // prettier-ignore
 const FINETUNE = { stage: 'finetune', steps: STEPS, batch: { people: 10, captures: 2, views: 3 }, learningRate: 0.002, warmupSteps: Math.min(30, Math.floor(STEPS / 4)), average: 0.98, contrastive: { weight: 0 }, shapes: 0, validateEvery: STEPS, saveEvery: 60 }; // prettier-ignore
 const SHARES = [0.1, 1];
 const STARTS = ['scratch', 'pretrained'];
