@@ -36,9 +36,9 @@ export function viewFeatures({ yawDeg, pitchDeg, rollDeg, quality }: FusionView)
 }
 
 /**
- * Attention fusion: weights = softmax(query · e + bias · features); a label's logit in one view is the
- * log-mean-exp of its prototypes' scaled cosines; the group's logits are the weighted mean of the
- * views'. With equal weights this is the mean of log-probabilities.
+ * Attention fusion: weights = softmax(query · e + bias · features); the group's embedding is the weighted
+ * mean of the views', scaled to length one; a label's logit is the log-mean-exp of its prototypes' scaled
+ * cosines. With equal weights this is the mean embedding.
  */
 export function fuseViews(
   head: Head,
@@ -57,17 +57,23 @@ export function fuseViews(
         dot(head.query.data, embedding) + dot(head.viewBias.data, viewFeatures(views[i]!)),
     ),
   );
-  const logits: number[] = [];
-  embeddings.forEach((embedding, i) => {
-    viewLogits(head, embedding).forEach((logit, label) => {
-      logits[label] = (logits[label] ?? 0) + weights[i]! * logit;
-    });
-  });
-  return { logits, weights };
+  return { logits: labelLogits(head, weightedMean(embeddings, weights)), weights };
 }
 
-/** What one view says by itself. */
-function viewLogits({ prototypes, prototypesPerLabel, scale }: Head, e: Float32Array): number[] {
+/** Of length one, but for embeddings that cancel each other, whose mean is 0. */
+function weightedMean(
+  embeddings: readonly Float32Array[],
+  weights: readonly number[],
+): Float32Array {
+  const mean = new Float32Array(embeddings[0]!.length);
+  embeddings.forEach((embedding, i) => {
+    for (let k = 0; k < mean.length; k++) mean[k]! += weights[i]! * embedding[k]!;
+  });
+  const length = Math.hypot(...mean);
+  return length === 0 ? mean : mean.map((value) => value / length);
+}
+
+function labelLogits({ prototypes, prototypesPerLabel, scale }: Head, e: Float32Array): number[] {
   const scaled = Array.from(
     { length: prototypes.data.length / e.length },
     (_, k) => scale * dot(prototypes.data.subarray(k * e.length, (k + 1) * e.length), e),

@@ -66,7 +66,7 @@ export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
       ),
     );
     term('fused', 1 - singleViews, () =>
-      crossEntropy(fuse(embeddings, logits, input), batch.labels, batch.weights, recipe),
+      crossEntropy(fusedLogits(embeddings, input), batch.labels, batch.weights, recipe),
     );
     term('disagreement', agreement, () => disagreement(logits, batch));
   }
@@ -143,11 +143,8 @@ function cosines(embeddings: tf.Tensor2D, tensors: Tensors): tf.Tensor2D {
 }
 
 /** Attention over the views of each group that are to be fused; see fuseViews. [groups, labels] */
-function fuse(
-  embeddings: tf.Tensor2D,
-  logits: tf.Tensor2D,
-  { tensors, batch }: ObjectiveInput,
-): tf.Tensor2D {
+function fusedLogits(embeddings: tf.Tensor2D, input: ObjectiveInput): tf.Tensor2D {
+  const { tensors, batch } = input;
   const groups = batch.labels.length;
   const member = new Float32Array(groups * batch.rows);
   batch.groupOf.forEach((g, row) => (member[g * batch.rows + row] = batch.fused[row] ? 1 : 0));
@@ -160,7 +157,8 @@ function fuse(
     tf.reshape(tf.exp(attention), [1, batch.rows]),
   );
   const weights = tf.div<tf.Tensor2D>(shares, tf.sum(shares, 1, true));
-  return tf.matMul(weights, logits);
+  const fused = unitRows(tf.matMul<tf.Tensor2D>(weights, embeddings));
+  return labelLogits(cosines(fused, tensors), input);
 }
 
 /** Log-mean-exp of each label's scaled prototypes, up to a constant. [n, prototypes] → [n, labels] */
