@@ -129,7 +129,7 @@ describe('attention over views', () => {
         ),
       );
       const weights = tf.softmax(tf.reshape(attention, [1, 4]));
-      const mean = tf.matMul(weights as tf.Tensor2D, e);
+      const mean = tf.matMul(weights, e);
       const fused = tf.div<tf.Tensor2D>(mean, tf.norm(mean));
       const cosines = tf.matMul(fused, tf.tensor2d(head.prototypes.data, [6, WIDTH]), false, true);
       const own = tf.logSumExp(tf.reshape(tf.mul(cosines, 9), [3, 2]), 1);
