@@ -4,6 +4,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import vm from 'node:vm';
 import { ClmexError } from '../../core/errors.js';
+import { joined } from '../../core/floats.js';
 import { readTfliteFile, type TfliteTensor } from '../../encoder/formats/tflite-file.js';
 import { writeTflite } from '../../encoder/formats/tflite-writer.js';
 import type { Engine, Session, Tensor, TensorInfo } from './engine.js';
@@ -180,13 +181,3 @@ const describe = ({ name, shape }: TfliteTensor): TensorInfo => ({
   name,
   shape: ['batch', ...shape.slice(1)],
 });
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}

@@ -1,3 +1,4 @@
+import { joined } from '../../core/floats.js';
 import { ClmexError } from '../../core/errors.js';
 import { batchTruth, prepareBatch, type SeededGroup } from '../batch.js';
 import { differentiate, differentiateLoss, type Differentiated } from '../differentiate.js';
@@ -6,7 +7,7 @@ import type { Learner, Predicted } from '../learner.js';
 import { preparationOf } from '../preparation.js';
 import { RuntimeDifferentiator } from '../runtime-differentiator.js';
 import type { Recipe } from '../recipe.js';
-import { joined, rowsOf, shareOut, type FromWorker } from './messages.js';
+import { rowsOf, shareOut, type FromWorker } from './messages.js';
 import { closeWorkers, startWorkers, type WorkerProcess } from './worker-process.js';
 
 /** Whatever finds the gradient of a step. */

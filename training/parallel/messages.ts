@@ -61,14 +61,3 @@ export function shareOut(groups: readonly SeededGroup[], workers: number): Seede
 
 export const rowsOf = (groups: readonly SeededGroup[]): number =>
   groups.reduce((sum, { views }) => sum + views.length, 0);
-
-/** What the shares made, one after the other. */
-export function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, { length }) => sum + length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}

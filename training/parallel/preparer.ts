@@ -1,7 +1,8 @@
+import { joined } from '../../core/floats.js';
 import { batchTruth, prepareBatch, type Batch, type Preparation } from '../batch.js';
 import { preparationOf } from '../preparation.js';
 import type { DifferentiatorOptions } from './differentiator.js';
-import { joined, rowsOf, shareOut } from './messages.js';
+import { rowsOf, shareOut } from './messages.js';
 import { closeWorkers, startWorkers, type WorkerProcess } from './worker-process.js';
 
 /** Threads of training that one process which augments keeps supplied. */
