@@ -39,6 +39,13 @@ export async function openTrainingData(
   options: TrainDataOptions,
   recipe: Recipe,
 ): Promise<TrainingData> {
+  if (options.blendshapes === undefined && recipe.frontal > 0) {
+    throw new ClmexError('invalid-config', 'nothing reads the frontal views', {
+      field: 'frontal',
+      value: recipe.frontal,
+      allowed: '0, or --blendshapes with MediaPipe’s face_landmarker.task',
+    });
+  }
   const data = await openTeachers(options, recipe);
   if (options.blendshapes === undefined) return data;
   if ((!recipe.geometry || recipe.blendshapes === 0) && recipe.frontal === 0) {

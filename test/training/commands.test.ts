@@ -272,6 +272,11 @@ describe('training from the command line', () => {
       /geometry: leaves nothing that could learn --blendshapes/,
     ],
     [
+      'frontal views that nothing reads',
+      ['train', 'pretrain', '--data', 'set', '--out', 'x', '--recipe', 'frontal.json'],
+      /frontal: nothing reads.*10.*--blendshapes/,
+    ],
+    [
       'a blendshape model that is not there',
       ['train', 'finetune', '--data', 'set', '--out', 'x', '--blendshapes', 'none'],
       /--blendshapes.*landmark model.*none/,
@@ -304,6 +309,7 @@ describe('training from the command line', () => {
   ])('says what is wrong with %s', async (_, args, message) => {
     await writeFile(at('wrong.json'), '{"contrastive":{"temperature":-1}}');
     await writeFile(at('flat.json'), '{"geometry":false}');
+    await writeFile(at('frontal.json'), '{"frontal":10}');
     await writeFile(at('fine.json'), '{"stage":"finetune"}');
     await writeFile(at('a.csv'), 'path,label\ngone.png,neutral\n');
     const names = [
@@ -313,6 +319,7 @@ describe('training from the command line', () => {
       'wrong.json',
       'fine.json',
       'flat.json',
+      'frontal.json',
       'nowhere',
       'a.csv',
       'none',
