@@ -12,6 +12,7 @@ import { listedGroups } from '../training/index.js';
 import { createLearner } from '../training/learner.js';
 import { startDifferentiator } from '../training/parallel/differentiator.js';
 import { parseRecipe, type Recipe } from '../training/recipe.js';
+import { stepRandom } from '../training/sampler.js';
 import { environment } from './bench-environment.js';
 import { integer, printResult, progress } from './output.js';
 
@@ -116,7 +117,7 @@ async function ownSeconds(recipe: Recipe, steps: number): Promise<number> {
   );
   const drawn = Array.from({ length: GROUPS }, (_, group) => ({ group, views: [0, 1, 2, 3] }));
   const shared = { learner, recipe, frame: undefined, labels: EXPRESSION_LABELS, predicted };
-  const draw = () => readDrawn(set, drawn, random);
+  const draw = (step: number) => readDrawn(set, drawn, stepRandom(recipe.seed, step));
   const differentiator = await startDifferentiator({ ...shared, draw });
   const seconds: number[] = [];
   try {

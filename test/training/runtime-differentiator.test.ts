@@ -123,6 +123,14 @@ describe('training in ONNX Runtime', () => {
     });
   });
 
+  it('refuses a provider beside another backend', async () => {
+    const recipe = recipeOf({ backend: 'wasm', provider: 'webgpu' });
+    await expect(gradientOf(recipe)).rejects.toMatchObject({
+      code: 'invalid-config',
+      field: 'provider',
+    });
+  });
+
   it('names a layer that it cannot train', async () => {
     const graph: Graph = {
       name: 'other',

@@ -32,10 +32,20 @@ export interface DifferentiatorOptions {
   readonly script?: URL | undefined;
 }
 
-/** The one that a recipe's backend and workers ask for. */
+/**
+ * The one that a recipe's backend and workers ask for.
+ * @throws ClmexError `invalid-config` for a provider that the backend does not have.
+ */
 export async function startDifferentiator(options: DifferentiatorOptions): Promise<Differentiator> {
-  const { backend, workers } = options.recipe;
+  const { backend, provider, workers } = options.recipe;
   if (backend === 'onnxruntime') return RuntimeDifferentiator.start(options);
+  if (provider !== 'cpu') {
+    throw new ClmexError('invalid-config', 'only ONNX Runtime has providers', {
+      field: 'provider',
+      value: provider,
+      allowed: `cpu with backend ${backend}; others with onnxruntime`,
+    });
+  }
   return workers === 1 ? localDifferentiator(options) : ParallelDifferentiator.start(options);
 }
 

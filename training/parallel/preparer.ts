@@ -2,7 +2,7 @@ import { joined } from '../../core/floats.js';
 import { batchTruth, prepareBatch, type Batch, type Preparation } from '../batch.js';
 import { preparationOf } from '../preparation.js';
 import type { DifferentiatorOptions } from './differentiator.js';
-import { rowsOf, shareOut } from './messages.js';
+import { shareOut } from './messages.js';
 import { closeWorkers, startWorkers, type WorkerProcess } from './worker-process.js';
 
 /** Threads of training that one process which augments keeps supplied. */
@@ -65,7 +65,6 @@ export class Preparer {
     const [images, geometry] = [parts.map((one) => one.images), parts.map((one) => one.geometry)];
     return {
       ...batchTruth(groups, true, joined(geometry)),
-      rows: rowsOf(groups),
       size: this.#preparation.size,
       images: joined(images),
     };
