@@ -3,6 +3,7 @@ import type { Face } from '../core/types.js';
 import type { Model } from '../encoder/index.js';
 import type { PipelineResult } from '../runtime/index.js';
 import { metricsOf, type Metrics, type Scored } from '../training/metrics.js';
+import { scoreAlone } from './score-views.js';
 import {
   labelOf,
   personOf,
@@ -87,11 +88,8 @@ export class TruthReport {
     for (const [cameraId, examples] of this.#single) {
       if (!result.cameraIds.includes(cameraId)) continue;
       const i = group?.group.faces.findIndex((face) => face.cameraId === cameraId) ?? -1;
-      const face = group?.group.faces[i];
-      const alone =
-        face &&
-        model.fuse([group.embeddings[i]!.vector], [{ ...face.pose, quality: face.quality }]);
-      examples.push({ label, probabilities: alone?.probabilities });
+      const probabilities = i < 0 ? undefined : scoreAlone(model, group!, i);
+      examples.push({ label, probabilities });
     }
   }
 

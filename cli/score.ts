@@ -6,7 +6,8 @@ import {
 } from '../runtime/index.js'; // prettier-ignore
 import { printResult, progress } from './output.js';
 import { LineFile } from './line-file.js';
-import { TruthReport } from './score-truth.js';
+import { TruthReport, type TruthResult } from './score-truth.js';
+import { ViewsReport, type ViewsResult } from './score-views.js';
 
 interface Options {
   readonly config?: string;
@@ -40,6 +41,7 @@ export function register(program: Command): void {
 async function run(recording: string | undefined, options: Options): Promise<void> {
   const config = await configOf(recording, options.config);
   const truth = await truthOf(config);
+  const views = new ViewsReport();
   const lines: ScoreLine[] = [];
   let sets = 0;
   const interrupt = new AbortController();
@@ -53,6 +55,7 @@ async function run(recording: string | undefined, options: Options): Promise<voi
       signal: interrupt.signal,
       onResult: async (result, model) => {
         truth?.push(result, model);
+        views.push(result, model);
         for (const line of linesOf(result, options.timings)) {
           if (file !== undefined) await file.write(JSON.stringify(line));
           else if (options.json) lines.push(line);
@@ -62,7 +65,7 @@ async function run(recording: string | undefined, options: Options): Promise<voi
       },
     });
     await file?.close();
-    report(options, summary, lines, truth);
+    report(options, { ...summary, views: views.result(), truth: truth?.result() }, lines);
   } catch (error) {
     await file?.discard();
     throw error;
@@ -74,15 +77,10 @@ async function run(recording: string | undefined, options: Options): Promise<voi
 
 function report(
   { json, out, timings }: Options,
-  { stagesMs, ...summary }: ScoreSummary,
+  { stagesMs, ...summary }: Summary,
   lines: readonly ScoreLine[],
-  truth: TruthReport | undefined,
 ): void {
-  const document = {
-    ...summary,
-    ...(timings === 'on' && { stagesMs }),
-    ...(truth !== undefined && { truth: truth.result() }),
-  };
+  const document = { ...summary, ...(timings === 'on' && { stagesMs }) };
   if (json)
     printResult(true, { ...document, ...(out === undefined && { scores: lines }) }, () => '');
   else process.stderr.write(`${JSON.stringify(document, null, 2)}\n`);
@@ -90,6 +88,12 @@ function report(
   for (const [id, { failure }] of failed)
     process.stderr.write(`clmex: camera '${id}': ${failure!}\n`);
   if (failed.length > 0) process.exitCode = 1;
+}
+
+interface Summary extends ScoreSummary {
+  readonly views: ViewsResult;
+  /** Where the recording holds the truth. */
+  readonly truth: TruthResult | undefined;
 }
 
 /** One person at one instant, as written. */

@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ScoreSummary } from '../../runtime/index.js';
 import type { TruthResult } from '../../cli/score-truth.js';
+import type { ViewsResult } from '../../cli/score-views.js';
 import { runCli } from '../support/cli.js';
 import { describeWithData, sharedData } from '../support/shared-data.js';
 
@@ -29,7 +30,8 @@ async function scored(out: string, ...args: string[]) {
   expect(code).toBe(0);
   const text = readFileSync(path, 'utf8');
   const lines = text.trim().split('\n').map((line) => JSON.parse(line) as Line); // prettier-ignore
-  return { summary: JSON.parse(stdout) as ScoreSummary & { truth?: TruthResult }, text, lines };
+  const summary = JSON.parse(stdout) as ScoreSummary & { truth?: TruthResult; views: ViewsResult };
+  return { summary, text, lines };
 }
 
 describe('scoring the sample recording', () => {
@@ -43,6 +45,7 @@ describe('scoring the sample recording', () => {
     const alone = Object.values(truth.cameras).map(({ accuracy }) => accuracy);
     const mean = alone.reduce((sum, value) => sum + value, 0) / alone.length;
     expect(truth.fused.accuracy).toBeGreaterThan(mean);
+    expect(summary.views.groups).toBe(lines.filter(({ views }) => views.length > 1).length);
     // Seven labels: chance is 0.14.
     expect(truth.fused.balancedAccuracy).toBeGreaterThan(0.3);
     for (const { scores, views } of lines) {
@@ -78,6 +81,12 @@ describeWithData('scoring a real four-camera rig', () => {
     }
     const fourViews = lines.filter(({ views }) => views.length === 4);
     expect(fourViews.length / lines.length).toBeGreaterThan(0.5);
+    const { cameras: labels, divergence } = summary.views;
+    const seen = Object.values(labels).flatMap((counts) => Object.values(counts));
+    const found = Object.values(summary.cameras).map(({ faces }) => faces);
+    expect(sum(seen)).toBe(sum(found) - summary.unplacedFaces);
+    // Far below ln 2, where two views are sure of different labels.
+    expect(divergence).toBeLessThan(0.35);
   });
 });
 
