@@ -8,27 +8,35 @@ export interface ViewsResult {
   readonly groups: number;
   /** Mean Jensen–Shannon divergence between the views of a group, nats: 0 is full agreement. */
   readonly divergence: number;
+  /** How often the score fused from all views names each label. */
+  readonly fused: LabelCounts;
   /** How often each camera's view alone names each label. */
-  readonly cameras: Readonly<Record<string, Readonly<Record<string, number>>>>;
+  readonly cameras: Readonly<Record<string, LabelCounts>>;
 }
+
+type LabelCounts = Readonly<Record<string, number>>;
 
 /** Says how far the cameras of a rig agree; no truth is needed for that. */
 export class ViewsReport {
-  readonly #counts = new Map<string, Map<string, number>>();
+  readonly #fused = new Map<string, number>();
+  readonly #cameras = new Map<string, Map<string, number>>();
   #groups = 0;
   #divergence = 0;
 
-  push({ groups }: Pick<PipelineResult, 'groups'>, model: Model): void {
+  push({ groups, scores }: Pick<PipelineResult, 'groups' | 'scores'>, model: Model): void {
+    for (const { top } of scores) count(this.#fused, top);
     for (const group of groups) {
-      const scores = group.group.faces.map((face, i) => {
+      const alone = group.group.faces.map((face, i) => {
         const probabilities = scoreAlone(model, group, i);
         const most = probabilities.indexOf(Math.max(...probabilities));
-        this.#count(face.cameraId, model.manifest.labels[most]!);
+        const { cameraId } = face;
+        if (!this.#cameras.has(cameraId)) this.#cameras.set(cameraId, new Map());
+        count(this.#cameras.get(cameraId)!, model.manifest.labels[most]!);
         return probabilities;
       });
-      if (scores.length < 2) continue;
+      if (alone.length < 2) continue;
       this.#groups++;
-      this.#divergence += jensenShannon(scores);
+      this.#divergence += jensenShannon(alone);
     }
   }
 
@@ -36,19 +44,18 @@ export class ViewsReport {
     return {
       groups: this.#groups,
       divergence: this.#divergence / Math.max(1, this.#groups),
-      cameras: Object.fromEntries(
-        [...this.#counts]
-          .sort()
-          .map(([id, counts]) => [id, Object.fromEntries([...counts].sort())]),
-      ),
+      fused: sorted(this.#fused),
+      cameras: sorted(new Map([...this.#cameras].map(([id, labels]) => [id, sorted(labels)]))),
     };
   }
+}
 
-  #count(cameraId: string, label: string): void {
-    const counts = this.#counts.get(cameraId) ?? new Map<string, number>();
-    counts.set(label, (counts.get(label) ?? 0) + 1);
-    this.#counts.set(cameraId, counts);
-  }
+function count(labels: Map<string, number>, label: string): void {
+  labels.set(label, (labels.get(label) ?? 0) + 1);
+}
+
+function sorted<T>(entries: ReadonlyMap<string, T>): Record<string, T> {
+  return Object.fromEntries([...entries].sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
 /** Probabilities of the labels, in the model's order, from the i-th view of a group alone. */

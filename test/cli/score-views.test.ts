@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ViewsReport } from '../../cli/score-views.js';
-import type { Face } from '../../core/types.js';
+import type { ExpressionScores, Face } from '../../core/types.js';
 import type { Model } from '../../encoder/index.js';
 import type { EmbeddedGroup } from '../../runtime/index.js';
 
@@ -22,22 +22,25 @@ function groupOf(views: Readonly<Record<string, readonly number[]>>): EmbeddedGr
 describe('how far the cameras of a rig agree', () => {
   it('is nothing between equal views and ln 2 between two that are sure of different labels', () => {
     const report = new ViewsReport();
-    report.push({ groups: [groupOf({ left: [1, 0], right: [1, 0] })] }, echo);
+    const scores = [{ top: 'neutral' } as ExpressionScores];
+    report.push({ groups: [groupOf({ left: [1, 0], right: [1, 0] })], scores }, echo);
     expect(report.result().divergence).toBe(0);
-    report.push({ groups: [groupOf({ left: [1, 0], right: [0, 1] })] }, echo);
+    report.push({ groups: [groupOf({ left: [1, 0], right: [0, 1] })], scores }, echo);
     expect(report.result()).toEqual({
       groups: 2,
       divergence: Math.LN2 / 2,
+      fused: { neutral: 2 },
       cameras: { left: { neutral: 2 }, right: { happiness: 1, neutral: 1 } },
     });
   });
 
   it('leaves people whom one camera sees out of the mean and in the counts', () => {
     const report = new ViewsReport();
-    report.push({ groups: [groupOf({ left: [0.4, 0.6] })] }, echo);
+    report.push({ groups: [groupOf({ left: [0.4, 0.6] })], scores: [] }, echo);
     expect(report.result()).toEqual({
       groups: 0,
       divergence: 0,
+      fused: {},
       cameras: { left: { happiness: 1 } },
     });
   });

@@ -45,6 +45,7 @@ describe('scoring the sample recording', () => {
     const alone = Object.values(truth.cameras).map(({ accuracy }) => accuracy);
     const mean = alone.reduce((sum, value) => sum + value, 0) / alone.length;
     expect(truth.fused.accuracy).toBeGreaterThan(mean);
+    expect(sum(Object.values(summary.views.fused))).toBe(summary.scoreCount);
     expect(summary.views.groups).toBe(lines.filter(({ views }) => views.length > 1).length);
     // Seven labels: chance is 0.14.
     expect(truth.fused.balancedAccuracy).toBeGreaterThan(0.3);
