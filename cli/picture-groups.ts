@@ -72,18 +72,19 @@ function linesOf(skipped: readonly Skipped[]): string[] {
   });
 }
 
-/** Further expressions of neutral faces, moved as on rendered ones; see warpExpression. */
+/**
+ * Neutral faces with other expressions, moved as on rendered ones; see warpExpression. Labels with real
+ * pictures get one a face as well, at rest too: else what a warp leaves behind would tell the label.
+ */
 export function otherExpressions(
   { groups, neutral }: PictureGroups,
   rendered: RenderedSet,
   { labels, weight, each, seed }: { labels: readonly string[]; weight: number; each: number; seed: number },
 ): LabelledGroup[] {
-  if (each === 0) return [];
   const moves = expressionMoves(rendered, rendered.indices('train'), DEFAULT_CROP);
-  // A label with real pictures needs no made ones, which are never as good.
   const real = new Set(groups.map(({ label }) => labels[label]));
-  const missing = moves.filter(({ label }) => !real.has(label));
-  return liftExpressions(neutral, missing, { labels, spec: DEFAULT_CROP, each, weight }, new Random(seed));
+  const options = { labels, spec: DEFAULT_CROP, weight, each: (label: string) => (real.has(label) ? 1 : each) };
+  return liftExpressions(neutral, moves, options, new Random(seed));
 } // prettier-ignore
 
 /** Views without a face teach nothing. */

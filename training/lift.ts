@@ -6,19 +6,24 @@ const REACH_PX = 2.5;
 const STILLNESS = 0.02;
 /** Lips this far apart show the inside of the mouth. */
 const OPEN_PX = 1.2;
-const CAVITY = 0.35;
+/** Brightness of what it shows, of the lips'. */
+const [CAVITY, TEETH] = [0.35, 1.5];
+/** Samples a pixel and axis: the lips' border is as soft as a camera makes it. */
+const SAMPLES = 4;
 
-/** The inner border of the lips, in order around. */
+/** The inner border of the lips, in order around: along the upper lip, back along the lower. */
 const INNER_LIPS = [
   78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 ];
+const UPPER_LIP = INNER_LIPS.slice(0, 11);
 
 /**
  * Another expression on a real face: its crop is warped so that every landmark moves as it moved on
- * a rendered face between neutral and that expression; lips that part show a dark mouth. The skin,
- * the light and the camera stay those of the picture.
+ * a rendered face between neutral and that expression; lips that part show a dark mouth and what they
+ * bare of the upper teeth. The skin, the light and the camera stay those of the picture.
  * @param crop size² grey bytes of a neutral face. @param points its landmarks.
  * @param moves what each landmark moves by. @param strength 1 for the whole movement.
+ * @param teethPx how far the upper teeth reach below the upper lip.
  */
 export function warpExpression(
   crop: Uint8Array,
@@ -26,6 +31,7 @@ export function warpExpression(
   points: CropPoints,
   moves: CropPoints,
   strength: number,
+  teethPx = 0,
 ): Uint8Array {
   const moved = points.map((value, i) => value + strength * moves[i]!);
   const field = displacementField(size, moved, moves, strength);
@@ -40,7 +46,7 @@ export function warpExpression(
     const bottom = crop[from + size]! * (1 - fx) + crop[from + size + 1]! * fx;
     out[at] = top * (1 - fy) + bottom * fy + 0.5;
   }
-  openMouth(out, size, moved);
+  openMouth(out, size, moved, teethPx);
   return out;
 }
 
@@ -73,19 +79,59 @@ function displacementField(
   return field;
 }
 
-function openMouth(pixels: Uint8Array, size: number, points: CropPoints): void {
+function openMouth(pixels: Uint8Array, size: number, points: CropPoints, teethPx: number): void {
   const gap = points[2 * 14 + 1]! - points[2 * 13 + 1]!;
   if (gap < OPEN_PX) return;
-  const ring = INNER_LIPS.map((index) => [points[2 * index]!, points[2 * index + 1]!] as const);
-  for (let y = 0; y < size; y++) {
-    for (let x = 0; x < size; x++) {
-      if (inside(ring, x + 0.5, y + 0.5)) pixels[y * size + x]! *= CAVITY;
+  const at = (index: number): Point => [points[2 * index]!, points[2 * index + 1]!];
+  const [ring, upper] = [INNER_LIPS.map(at), UPPER_LIP.map(at)];
+  const lips = brightnessOf(pixels, size, ring);
+  const [left, right] = reachOf(ring.map(([x]) => x), size); // prettier-ignore
+  const [top, bottom] = reachOf(ring.map(([, y]) => y), size); // prettier-ignore
+  for (let y = top; y <= bottom; y++) {
+    for (let x = left; x <= right; x++) {
+      let [covered, light] = [0, 0];
+      for (let s = 0; s < SAMPLES ** 2; s++) {
+        const px = x + ((s % SAMPLES) + 0.5) / SAMPLES;
+        const py = y + (Math.floor(s / SAMPLES) + 0.5) / SAMPLES;
+        if (!inside(ring, px, py)) continue;
+        covered++;
+        light += py - heightAt(upper, px) < teethPx ? TEETH : CAVITY;
+      }
+      const pixel = y * size + x;
+      const bare = 1 - covered / SAMPLES ** 2;
+      pixels[pixel] = Math.min(255, bare * pixels[pixel]! + (light / SAMPLES ** 2) * lips);
     }
   }
 }
 
+type Point = readonly [x: number, y: number];
+
+const pixelAt = (place: number, size: number): number =>
+  Math.min(size - 1, Math.max(0, Math.floor(place)));
+
+/** First and last pixel. */
+const reachOf = (places: readonly number[], size: number): [first: number, last: number] => [
+  pixelAt(Math.min(...places), size),
+  pixelAt(Math.max(...places), size),
+];
+
+/** Mean of the pixels at the lips' border. */
+function brightnessOf(pixels: Uint8Array, size: number, ring: readonly Point[]): number {
+  const around = ring.map(([x, y]) => pixels[pixelAt(y, size) * size + pixelAt(x, size)]!);
+  return around.reduce((sum, value) => sum + value, 0) / around.length;
+}
+
+/** Of a line from left to right, between its points. */
+function heightAt(line: readonly Point[], x: number): number {
+  const next = line.findIndex(([px]) => px >= x);
+  const [bx, by] = line.at(next)!;
+  if (next <= 0) return by;
+  const [ax, ay] = line[next - 1]!;
+  return ay + ((x - ax) / (bx - ax)) * (by - ay);
+}
+
 /** Even–odd rule. */
-function inside(ring: readonly (readonly [number, number])[], x: number, y: number): boolean {
+function inside(ring: readonly Point[], x: number, y: number): boolean {
   let within = false;
   ring.forEach(([ax, ay], i) => {
     const [bx, by] = ring[(i + 1) % ring.length]!;
