@@ -6,8 +6,8 @@ import { jensenShannon } from '../training/metrics.js';
 export interface ViewsResult {
   /** People at frame sets that several cameras saw. */
   readonly groups: number;
-  /** Mean Jensen–Shannon divergence between the views of a group, nats: 0 is full agreement. */
-  readonly divergence: number;
+  /** Mean Jensen–Shannon divergence between the views of a group, nats: 0 is full agreement. Absent without groups. */
+  readonly divergence: number | undefined;
   /** How often the score fused from all views names each label. */
   readonly fused: LabelCounts;
   /** How often each camera's view alone names each label. */
@@ -43,7 +43,7 @@ export class ViewsReport {
   result(): ViewsResult {
     return {
       groups: this.#groups,
-      divergence: this.#divergence / Math.max(1, this.#groups),
+      divergence: this.#groups === 0 ? undefined : this.#divergence / this.#groups,
       fused: sorted(this.#fused),
       cameras: sorted(new Map([...this.#cameras].map(([id, labels]) => [id, sorted(labels)]))),
     };

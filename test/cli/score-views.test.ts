@@ -34,12 +34,12 @@ describe('how far the cameras of a rig agree', () => {
     });
   });
 
-  it('leaves people whom one camera sees out of the mean and in the counts', () => {
+  it('is not known from people whom one camera sees; they are counted', () => {
     const report = new ViewsReport();
     report.push({ groups: [groupOf({ left: [0.4, 0.6] })], scores: [] }, echo);
     expect(report.result()).toEqual({
       groups: 0,
-      divergence: 0,
+      divergence: undefined,
       fused: {},
       cameras: { left: { happiness: 1 } },
     });
