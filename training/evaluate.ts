@@ -1,7 +1,7 @@
 import { fuseViews, temperatureFor, toProbabilities, type FusionView } from '../encoder/fusion.js';
 import type { Model } from '../encoder/model.js';
 import { Random } from '../encoder/random.js';
-import { jensenShannon, metricsOf, type Metrics, type Scored } from './metrics.js';
+import { meanDivergence, metricsOf, type Metrics, type Scored } from './metrics.js';
 
 /** A view to be scored; without an embedding no face was found in it. */
 export interface EvaluatedView extends FusionView {
@@ -31,8 +31,8 @@ export interface Evaluation extends Metrics {
   readonly perYaw: Readonly<Record<string, Summary>>;
   /** Random subsets of that many views of each group that has them. */
   readonly byViews: Readonly<Record<string, ViewsRow>>;
-  /** Mean Jensen–Shannon divergence between the single views of a group, nats; 0 is full agreement. */
-  readonly viewDivergence: number;
+  /** Mean Jensen–Shannon divergence between the single views of a group, nats; 0 is full agreement. Absent where every group is one view. */
+  readonly viewDivergence?: number | undefined;
 }
 
 const YAW_BINS: readonly (readonly [number, number])[] = [[0, 15], [15, 30], [30, 45], [45, 60], [60, 75], [75, 91]]; // prettier-ignore
@@ -83,7 +83,6 @@ export function evaluateScores(
     ...metricsOf(labels, singles),
     perYaw: Object.fromEntries(occurring.map(([name, inside]) => [name, summary(labels, inside)])),
     byViews: {},
-    viewDivergence: 0,
   };
 }
 
@@ -99,15 +98,15 @@ function viewDivergence(
   model: Model,
   groups: readonly EvaluatedGroup[],
   prior: readonly number[] | undefined,
-): number {
-  const divergences = groups.flatMap(({ views }) => {
-    const scores = views.flatMap((view) => {
-      const probabilities = scoreView(model, view, prior);
-      return probabilities ? [probabilities] : [];
-    });
-    return scores.length > 1 ? [jensenShannon(scores)] : [];
-  });
-  return divergences.reduce((sum, one) => sum + one, 0) / Math.max(1, divergences.length);
+): number | undefined {
+  return meanDivergence(
+    groups.map(({ views }) =>
+      views.flatMap((view) => {
+        const probabilities = scoreView(model, view, prior);
+        return probabilities ? [probabilities] : [];
+      }),
+    ),
+  );
 }
 
 type SeenView = EvaluatedView & { readonly embedding: Float32Array };

@@ -81,6 +81,15 @@ export function logLoss(examples: readonly Scored[]): number {
   return total(losses) / Math.max(1, losses.length);
 }
 
+/** Mean {@link jensenShannon} of those with several distributions; undefined where there is none. */
+export function meanDivergence(
+  groups: readonly (readonly (readonly number[])[])[],
+): number | undefined {
+  const several = groups.filter(({ length }) => length > 1).map(jensenShannon);
+  if (several.length === 0) return undefined;
+  return several.reduce((sum, one) => sum + one, 0) / several.length;
+}
+
 /** Jensen–Shannon divergence of several distributions, in nats: how far views disagree. */
 export function jensenShannon(distributions: readonly (readonly number[])[]): number {
   const count = distributions.length;

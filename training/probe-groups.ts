@@ -5,7 +5,7 @@ import {
   type EvaluatedGroup, type EvaluatedView, type Evaluation, type ScoredView, type ViewsRow,
 } from './evaluate.js'; // prettier-ignore
 import { limitedLabels, type LabelTables, type Limits } from './limited-labels.js';
-import { jensenShannon } from './metrics.js';
+import { meanDivergence } from './metrics.js';
 import { neighbourAccuracy } from './neighbours.js';
 import { crossValidate, foldsOf, type FoldProtocol, type ProbeExample } from './probe.js';
 
@@ -57,7 +57,7 @@ export function probeGroups(
     knn: neighbourAccuracy(examples),
     ...evaluateScores(labels, scored),
     byViews: byNumberOfViews(labels, groups, byView, seed),
-    viewDivergence: divergence(groups, byView),
+    viewDivergence: meanDivergence(groups.map((group) => seenIn(group, byView))),
     ...tables,
   };
 }
@@ -98,9 +98,4 @@ function meanLog(views: readonly (readonly number[])[]): number[] {
     views.reduce((sum, view) => sum + Math.log(Math.max(1e-12, view[c]!)), 0),
   );
   return softmax(sums.map((sum) => sum / views.length));
-}
-
-function divergence(groups: readonly EvaluatedGroup[], scores: Scores): number {
-  const all = groups.map((group) => seenIn(group, scores)).filter(({ length }) => length > 1);
-  return all.reduce((sum, views) => sum + jensenShannon(views), 0) / Math.max(1, all.length);
 }

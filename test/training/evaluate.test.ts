@@ -67,6 +67,8 @@ describe('evaluation', () => {
     const agreed = evaluate(model, [{ personId: 'a', label: 0, views: [at(10), at(10, 50)] }]);
     expect(agreed.viewDivergence).toBeCloseTo(0, 6);
     expect(result.viewDivergence).toBeGreaterThan(0.05);
+    const alone = evaluate(model, [{ personId: 'a', label: 0, views: [at(10)] }]);
+    expect(alone.viewDivergence).toBeUndefined();
   });
 
   it('follows another prior', () => {
