@@ -73,9 +73,9 @@ function allowedOf(issue: Issue): string | undefined {
     case 'invalid_type':
       return issue.expected === 'int' ? 'an integer' : issue.expected;
     case 'too_small':
-      return `at least ${String(issue.minimum)}`;
+      return `${issue.inclusive === false ? 'more than' : 'at least'} ${String(issue.minimum)}`;
     case 'too_big':
-      return `at most ${String(issue.maximum)}`;
+      return `${issue.inclusive === false ? 'less than' : 'at most'} ${String(issue.maximum)}`;
     case 'invalid_union':
       return alternativesOf(issue);
     default:

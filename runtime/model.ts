@@ -12,12 +12,17 @@ export async function configuredModel({ model: path, prior }: Config): Promise<M
   const model = await loadModel(path ?? DEFAULT_MODEL);
   if (prior === undefined) return model;
   const { labels } = model.manifest;
-  const given = Object.keys(prior);
-  if (given.length !== labels.length || !labels.every((label) => prior[label] !== undefined)) {
-    throw new ClmexError('invalid-config', 'one number for each of the labels is needed', {
+  const missing = labels.filter((label) => prior[label] === undefined);
+  const unknown = Object.keys(prior).filter((label) => !labels.includes(label));
+  if (missing.length > 0 || unknown.length > 0) {
+    const wrong = [
+      ...missing.map((label) => `${label} is missing`),
+      ...unknown.map((label) => `the model has no label ${label}`),
+    ];
+    throw new ClmexError('invalid-config', wrong.join(', '), {
       field: 'prior',
-      value: given,
-      allowed: labels.join(', '),
+      value: Object.keys(prior),
+      allowed: `one number for each of ${labels.join(', ')}`,
     });
   }
   const total = Object.values(prior).reduce((sum, share) => sum + share, 0);

@@ -37,6 +37,7 @@ describe('a configuration', () => {
 
   it.each([
     ['no cameras', { cameras: [] }, 'cameras', /1/],
+    ['a share of nothing', { ...good, prior: { anger: 0 } }, 'prior.anger', /more than 0/],
     [
       'a camera listed twice',
       { cameras: [good.cameras[0], good.cameras[0]] },

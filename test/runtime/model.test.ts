@@ -30,10 +30,9 @@ describe('the configured model', () => {
     expect(sited[2]! / sited[1]!).toBeCloseTo(plain[2]! / plain[1]!, 5);
   });
 
-  it('refuses a prior that leaves labels out', async () => {
-    await expect(load({ neutral: 1, joy: 2 })).rejects.toMatchObject({
-      code: 'invalid-config',
-      field: 'prior',
-    });
+  it('names the labels that a prior leaves out, and those that the model does not have', async () => {
+    const refused = load({ neutral: 1, joy: 2 });
+    await expect(refused).rejects.toMatchObject({ code: 'invalid-config', field: 'prior' });
+    await expect(refused).rejects.toThrow(/happiness is missing.*the model has no label joy/);
   });
 });
