@@ -1,6 +1,6 @@
 import type { EmbeddedGroup, PipelineResult } from '../runtime/index.js';
 import type { Model } from '../encoder/index.js';
-import { jensenShannon } from '../training/metrics.js';
+import { argmax, jensenShannon } from '../training/metrics.js';
 
 /** How the views of one person at one instant compare, each scored alone. */
 export interface ViewsResult {
@@ -26,12 +26,10 @@ export class ViewsReport {
   push({ groups, scores }: Pick<PipelineResult, 'groups' | 'scores'>, model: Model): void {
     for (const { top } of scores) count(this.#fused, top);
     for (const group of groups) {
-      const alone = group.group.faces.map((face, i) => {
+      const alone = group.group.faces.map(({ cameraId }, i) => {
         const probabilities = scoreAlone(model, group, i);
-        const most = probabilities.indexOf(Math.max(...probabilities));
-        const { cameraId } = face;
         if (!this.#cameras.has(cameraId)) this.#cameras.set(cameraId, new Map());
-        count(this.#cameras.get(cameraId)!, model.manifest.labels[most]!);
+        count(this.#cameras.get(cameraId)!, model.manifest.labels[argmax(probabilities)]!);
         return probabilities;
       });
       if (alone.length < 2) continue;

@@ -36,6 +36,13 @@ const recipeOf = (changes: Record<string, unknown>): Recipe =>
     ...changes,
   });
 
+/** What a run measured, oldest first. */
+const logOf = async (directory: string): Promise<LogEntry[]> =>
+  (await readFile(join(directory, 'log.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as LogEntry);
+
 describe('training', () => {
   let folder: string;
   beforeAll(() => selectBackend('wasm'));
@@ -49,8 +56,8 @@ describe('training', () => {
       const directory = join(folder, name);
       const recipe = recipeOf({ stage: 'finetune', backend: 'wasm', steps: 5, quantiseAware });
       await train({ recipe, data, directory });
-      const [line] = (await readFile(join(directory, 'log.jsonl'), 'utf8')).split('\n');
-      return (JSON.parse(line!) as LogEntry).terms['loss']!;
+      const [first] = await logOf(directory);
+      return first!.terms['loss']!;
     };
     const [float, rounded] = [await lossOf('float', false), await lossOf('rounded', true)];
     expect(rounded).not.toBe(float);
@@ -63,10 +70,7 @@ describe('training', () => {
     const before = tf.memory().numTensors;
     const checkpoint = await train({ recipe, data, directory });
     expect(tf.memory().numTensors).toBe(before);
-    const log = (await readFile(join(directory, 'log.jsonl'), 'utf8'))
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line) as LogEntry);
+    const log = await logOf(directory);
     expect(log.map(({ step }) => step)).toEqual([20, 40]);
     expect(log[1]!.terms['loss']).toBeLessThan(log[0]!.terms['loss']!);
     await writeCurves(directory);
@@ -94,10 +98,7 @@ describe('training', () => {
       augmentation: { flip: false, geometryNoise: 0, geometryDrop: 0 },
     }); // prettier-ignore
     const checkpoint = await train({ recipe, data: taught, directory });
-    const errors = (await readFile(join(directory, 'log.jsonl'), 'utf8'))
-      .trim()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as LogEntry).terms['blendshapes']!);
+    const errors = (await logOf(directory)).map(({ terms }) => terms['blendshapes']!);
     expect(errors).toHaveLength(4);
     // Four people at −1, −2/3, −1/3 and 0: a mean for everybody would err by their variance, 5/36.
     expect(errors[3]).toBeLessThan(0.5 * (5 / 36));
@@ -112,8 +113,8 @@ describe('training', () => {
       from: checkpoint,
     });
     expect(goesOn.blendshapes).toBe(3);
-    const [line] = (await readFile(join(next, 'log.jsonl'), 'utf8')).split('\n');
-    expect((JSON.parse(line!) as LogEntry).terms).not.toHaveProperty('blendshapes');
+    const [first] = await logOf(next);
+    expect(first!.terms).not.toHaveProperty('blendshapes');
   });
 
   it('teaches every view what a blendshape model reads in the most frontal one', async () => {
@@ -123,10 +124,7 @@ describe('training', () => {
       stage: 'pretrain', steps: 60, validateEvery: 20, learningRate: 0.01, frontal: 3,
     }); // prettier-ignore
     const checkpoint = await train({ recipe, data: taught, directory });
-    const errors = (await readFile(join(directory, 'log.jsonl'), 'utf8'))
-      .trim()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as LogEntry).terms['frontal']!);
+    const errors = (await logOf(directory)).map(({ terms }) => terms['frontal']!);
     expect(errors).toHaveLength(3);
     // Labels at −1, 0 and 1: a mean for all would err by their variance, 2/3.
     expect(errors[2]).toBeLessThan(0.5 * (2 / 3));
@@ -203,11 +201,7 @@ describe('training', () => {
     const resumed = await train({ recipe, data, directory, resume: true });
     expect(resumed.step).toBe(5);
     expect(resumed.arrays).toEqual(whole.arrays);
-    const steps = (await readFile(join(directory, 'log.jsonl'), 'utf8'))
-      .trim()
-      .split('\n')
-      .map((line) => (JSON.parse(line) as LogEntry).step);
-    expect(steps).toEqual([3, 5]);
+    expect((await logOf(directory)).map(({ step }) => step)).toEqual([3, 5]);
   });
 
   it('stops at the step whose loss is not finite, and keeps the last good one', async () => {
