@@ -4,11 +4,14 @@ import { Random } from '../encoder/random.js';
 import { createOnnxRuntime } from '../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../runtime/faces/faces.js';
 import {
-  expressionMoves, liftExpressions,
-  type LabelledGroup, type NeutralFace, type RenderedSet,
+  expressionMoves, liftExpressions, turnFace,
+  type LabelledGroup, type LiftedFace, type NeutralFace, type RenderedSet,
 } from '../training/index.js'; // prettier-ignore
+import type { FaceFinder } from './face-cache.js';
 import { progress } from './output.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
+
+const TURNED_PROGRESS_EVERY = 100;
 
 export interface PictureGroupsOptions {
   readonly source: PictureSource;
@@ -32,24 +35,28 @@ export interface PictureGroups {
  */
 export async function pictureGroups(options: PictureGroupsOptions): Promise<PictureGroups> {
   const { source, labels, cache, turnsDeg, weight } = options;
+  const read = await withFaceFinder((finder) =>
+    readGroups(source, { labels, finder, cache, turnsDeg }),
+  );
+  for (const line of linesOf(read.skipped)) progress(line);
+  const groups = read.groups.flatMap((group) => labelled(group, weight));
+  progress(summaryOf(read.groups, groups));
+  if (groups.length > 0) return { groups, neutral: neutralFaces(read.groups, labels) };
+  throw new ClmexError('invalid-argument', 'no picture shows a face under a label that is learned', {
+    field: source.data === undefined ? '--pictures' : '--data',
+    value: source.data ?? source.manifest,
+    allowed: labels.join(', '),
+  }); // prettier-ignore
+}
+
+async function withFaceFinder<T>(use: (finder: FaceFinder) => Promise<T>): Promise<T> {
   const engine = createOnnxRuntime(1);
   const stage = await FaceStage.create({ engine, detector: 'auto', maxFaces: 1 });
   try {
-    const finder = {
-      find: async (frame: Parameters<FaceStage['push']>[0][number]) =>
-        (await stage.push([frame]))[0],
+    return await use({
+      find: async (frame) => (await stage.push([frame]))[0],
       triangles: stage.canonical.triangles,
-    };
-    const read = await readGroups(source, { labels, finder, cache, turnsDeg });
-    for (const line of linesOf(read.skipped)) progress(line);
-    const groups = read.groups.flatMap((group) => labelled(group, weight));
-    progress(summaryOf(read.groups, groups));
-    if (groups.length > 0) return { groups, neutral: neutralFaces(read.groups, labels) };
-    throw new ClmexError('invalid-argument', 'no picture shows a face under a label that is learned', {
-      field: source.data === undefined ? '--pictures' : '--data',
-      value: source.data ?? source.manifest,
-      allowed: labels.join(', '),
-    }); // prettier-ignore
+    });
   } finally {
     await stage.close();
   }
@@ -72,20 +79,62 @@ function linesOf(skipped: readonly Skipped[]): string[] {
   });
 }
 
+export interface LiftedGroupsOptions {
+  readonly labels: readonly string[];
+  /** Share of each in the loss of labels. */
+  readonly weight: number;
+  /** Pictures of a face and expression that the real ones lack. */
+  readonly each: number;
+  /** Yaws by which every one is turned as well. */
+  readonly turnsDeg: readonly number[];
+  readonly seed: number;
+}
+
 /**
  * Neutral faces with other expressions, moved as on rendered ones; see warpExpression. Labels with real
  * pictures get one a face as well, at rest too: else what a warp leaves behind would tell the label.
  */
-export function otherExpressions(
+export async function liftedGroups(
   { groups, neutral }: PictureGroups,
   rendered: RenderedSet,
-  { labels, weight, each, seed }: { labels: readonly string[]; weight: number; each: number; seed: number },
-): LabelledGroup[] {
+  { labels, weight, each, turnsDeg, seed }: LiftedGroupsOptions,
+): Promise<LabelledGroup[]> {
   const moves = expressionMoves(rendered, rendered.indices('train'), DEFAULT_CROP);
   const real = new Set(groups.map(({ label }) => labels[label]));
-  const options = { labels, spec: DEFAULT_CROP, weight, each: (label: string) => (real.has(label) ? 1 : each) };
-  return liftExpressions(neutral, moves, options, new Random(seed));
-} // prettier-ignore
+  const eachOf = (label: string): number => (real.has(label) ? 1 : each);
+  const options = { labels, spec: DEFAULT_CROP, weight, each: eachOf };
+  const lifted = liftExpressions(neutral, moves, options, new Random(seed));
+  if (turnsDeg.length === 0) return lifted;
+  return withFaceFinder((finder) => turnedGroups(lifted, finder, turnsDeg));
+}
+
+/** Each face with its turns, found again by the landmark model; turns in which it sees none are left out. */
+async function turnedGroups(
+  lifted: readonly LiftedFace[],
+  finder: FaceFinder,
+  turnsDeg: readonly number[],
+): Promise<LabelledGroup[]> {
+  const { size } = DEFAULT_CROP;
+  const turned: LabelledGroup[] = [];
+  for (const [i, { mesh, ...group }] of lifted.entries()) {
+    const views = [...group.views];
+    const picture = { width: size, height: size, pixels: rgbOf(views[0]!.crop) };
+    for (const [t, view] of turnFace(picture, mesh, finder.triangles, turnsDeg).entries()) {
+      // A camera of its own a picture: nothing may be followed from one to the next.
+      const face = await finder.find({ ...view, cameraId: `lifted-${i}-${t}`, capturedAtMs: 0 });
+      if (face === undefined) continue;
+      const { crop, landmarks, pose, quality } = face;
+      views.push({ ...pose, quality, crop, landmarks });
+    }
+    turned.push({ ...group, views });
+    if (turned.length % TURNED_PROGRESS_EVERY === 0)
+      progress(`turned ${turned.length} of ${lifted.length} lifted faces`);
+  }
+  return turned;
+}
+
+const rgbOf = (grey: Uint8Array): Uint8Array =>
+  Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.floor(i / 3)]!);
 
 /** Views without a face teach nothing. */
 function labelled({ personId, label, views }: ReadGroup, weight: number): LabelledGroup[] {

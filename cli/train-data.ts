@@ -6,7 +6,7 @@ import {
 } from '../training/index.js'; // prettier-ignore
 import { ClmexError } from '../core/errors.js';
 import { progress } from './output.js';
-import { otherExpressions, pictureGroups } from './picture-groups.js';
+import { liftedGroups, pictureGroups } from './picture-groups.js';
 import { openBlendshapes } from './read-blendshapes.js';
 import type { PictureSource } from './read-groups.js';
 import { requireSplit } from './rendered-split.js';
@@ -156,7 +156,9 @@ async function picturesBeside(
   const labels = EXPRESSION_LABELS;
   const { weight } = recipe.pictures;
   const source = sourceOf(path, root);
-  const read = await pictureGroups({ source, cache, labels, weight, turnsDeg: turn });
+  // Lifted faces have every label, the pictures may not: were they turned, a turn would tell the label.
+  const turnsDeg = lift === 0 ? turn : [];
+  const read = await pictureGroups({ source, cache, labels, weight, turnsDeg });
   if (lift === 0) return read.groups;
   if (rendered === undefined) {
     throw new ClmexError('invalid-argument', 'expressions are learned from rendered people', {
@@ -165,8 +167,8 @@ async function picturesBeside(
       allowed: '0 where --data is no rendered set',
     });
   }
-  const options = { labels, weight, each: lift, seed: recipe.seed };
-  return [...read.groups, ...otherExpressions(read, rendered, options)];
+  const options = { labels, weight, each: lift, turnsDeg: turn, seed: recipe.seed };
+  return [...read.groups, ...(await liftedGroups(read, rendered, options))];
 }
 
 const sourceOf = (path: string, root: string): PictureSource =>

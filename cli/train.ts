@@ -83,7 +83,7 @@ export function register(program: Command): void {
       )
       .option(
         '--turn <degrees>',
-        'turns single pictures by these yaws into groups of several views: -40,-20,20,40',
+        'turns single pictures, with --lift the lifted ones, by these yaws into groups of several views: -40,-20,20,40',
         angles,
       )
       .option(

@@ -23,6 +23,7 @@ export {
   cropPoints,
   expressionMoves,
   liftExpressions,
+  type LiftedFace,
   type NeutralFace,
 } from './dataset/lifted.js';
 export { openRendered, type RenderedSet } from './dataset/rendered.js';

@@ -72,16 +72,27 @@ export function expressionMoves(
   });
 }
 
-/** Landmarks in crop pixels, moved as measured landmarks move. 468 × 3 */
-function movedLandmarks(landmarks: Float32Array, spec: CropSpec, moves: CropPoints): Float32Array {
+/** Landmarks in crop pixels, moved: by 1 as measured landmarks move, by more as skin does. 468 × 3 */
+function movedLandmarks(
+  landmarks: Float32Array,
+  spec: CropSpec,
+  moves: CropPoints,
+  strength: number,
+): Float32Array {
   const { a, b } = fitCrop(landmarks, spec);
   const scale = Math.hypot(a, b);
   const points = cropPoints(landmarks, spec);
   return Float32Array.from({ length: 3 * POINTS }, (_, i) => {
     const [point, axis] = [Math.floor(i / 3), i % 3];
     if (axis === 2) return scale * landmarks[i]!;
-    return points[2 * point + axis]! + moves[2 * point + axis]!;
+    return points[2 * point + axis]! + strength * moves[2 * point + axis]!;
   });
+}
+
+/** A real face with another expression. */
+export interface LiftedFace extends LabelledGroup {
+  /** 468 × 3 crop pixels: where the crop shows each point of the mesh, depth in the same scale. */
+  readonly mesh: Float32Array;
 }
 
 export interface LiftOptions {
@@ -98,13 +109,13 @@ export function liftExpressions(
   moves: readonly ExpressionMove[],
   { labels, spec, each, weight }: LiftOptions,
   random: Random,
-): LabelledGroup[] {
+): LiftedFace[] {
   return faces.flatMap(({ personId, crop, landmarks, pose, quality }) => {
     const points = cropPoints(landmarks, spec);
     return labels.flatMap((name, label) => {
       const own = moves.filter((move) => move.label === name);
       const count = own.length === 0 ? 0 : each(name);
-      return Array.from({ length: count }, (): LabelledGroup => {
+      return Array.from({ length: count }, (): LiftedFace => {
         const { moves: chosen } = own[random.integer(own.length)]!;
         const strength = random.between(LEAST_GAIN, MOST_GAIN);
         const teeth = random.between(0, MOST_TEETH_PX);
@@ -112,12 +123,13 @@ export function liftExpressions(
           personId,
           label,
           weight,
+          mesh: movedLandmarks(landmarks, spec, chosen, strength),
           views: [
             {
               ...pose,
               quality,
               crop: warpExpression(crop, spec.size, points, chosen, strength, teeth),
-              landmarks: movedLandmarks(landmarks, spec, chosen),
+              landmarks: movedLandmarks(landmarks, spec, chosen, 1),
             },
           ],
         };

@@ -1,0 +1,88 @@
+import { readdir, writeFile, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { liftedGroups, pictureGroups, type PictureGroups } from '../../cli/picture-groups.js';
+import { EXPRESSION_LABELS } from '../../core/types.js';
+import { RenderedSet, type RenderedGroup } from '../../training/dataset/rendered.js';
+import { describeWithData, sharedData } from '../support/shared-data.js';
+
+const [UPPER_LIP, LOWER_LIP] = [13, 14];
+/** Lower lip and chin of the mesh: what a dropping jaw takes along. */
+const JAW = [95, 88, 178, 87, 14, 317, 402, 318, 324, 146, 91, 181, 84, 17, 314, 405, 321, 375, 83, 18, 313, 200, 199, 175, 152, 148, 176, 377, 400]; // prettier-ignore
+
+describeWithData('expressions lifted onto real faces', () => {
+  let root: string;
+  let read: PictureGroups;
+  beforeAll(async () => {
+    root = await mkdtemp(join(tmpdir(), 'clmex-lifted-'));
+    const [file] = (await readdir(sharedData('london', 'neutral'))).filter((name) => /\.(jpg|png)$/.test(name)); // prettier-ignore
+    const manifest = join(root, 'm.csv');
+    await writeFile(manifest, `path,label\nneutral/${file},neutral\n`);
+    const source = { manifest, root: sharedData('london') };
+    read = await pictureGroups({ source, labels: EXPRESSION_LABELS, weight: 1, turnsDeg: [] });
+  }, 60_000);
+  afterAll(async () => {
+    await rm(root, { recursive: true });
+  });
+
+  /** One person at rest twice, and surprised: the jaw drops. */
+  const rendered = (): RenderedSet => {
+    const group = (label: RenderedGroup['label'], dropPx: number): RenderedGroup => {
+      const { crop, landmarks, pose, quality } = read.neutral[0]!;
+      const moved = landmarks.slice();
+      for (const point of JAW) moved[3 * point + 1]! += dropPx;
+      const view = { ...pose, trueYawDeg: 0, quality, crop, landmarks: moved };
+      return { personId: 'p', split: 'train', label, strength: 1, shapes: [], views: [view] };
+    };
+    const groups = [group('neutral', 0), group('neutral', 0), group('surprise', 30)];
+    const set = new RenderedSet([]);
+    set.read = (i) => groups[i]!;
+    set.indices = () => [0, 1, 2];
+    return set;
+  };
+
+  const lift = (turnsDeg: number[]) =>
+    liftedGroups(read, rendered(), {
+      labels: EXPRESSION_LABELS,
+      weight: 0.5,
+      each: 2,
+      turnsDeg,
+      seed: 1,
+    });
+
+  it('have one view where no turn is asked for', async () => {
+    const groups = await lift([]);
+    // Neutral is a label of the pictures: one is lifted, so that a warp tells nothing.
+    expect(groups.map(({ label }) => EXPRESSION_LABELS[label])).toEqual([
+      'neutral',
+      'surprise',
+      'surprise',
+    ]);
+    expect(groups.map(({ views }) => views.length)).toEqual([1, 1, 1]);
+  });
+
+  it('are seen from the sides that are asked for, as the landmark model measures them', async () => {
+    const turns = [-40, -20, 20, 40];
+    const [straight, turned] = [await lift([]), await lift(turns)];
+    expect(turned.map(({ views }) => views[0]!.crop)).toEqual(
+      straight.map(({ views }) => views[0]!.crop),
+    );
+    for (const { views, weight } of turned) {
+      expect(weight).toBe(0.5);
+      expect(views).toHaveLength(1 + turns.length);
+      const [front, ...sides] = views;
+      const off = sides.map(({ yawDeg }, i) => Math.abs(yawDeg - front!.yawDeg - turns[i]!));
+      expect(off.reduce((sum, degrees) => sum + degrees, 0) / off.length).toBeLessThan(10);
+    }
+    // What was lifted is turned with it: the mouth that opened stays open.
+    const gap = (i: number, view: number): number => {
+      const { landmarks } = turned[i]!.views[view]!;
+      const at = (point: number, axis: number): number => landmarks[3 * point + axis]!;
+      const height = Math.hypot(at(10, 0) - at(152, 0), at(10, 1) - at(152, 1));
+      return Math.abs(at(LOWER_LIP, 1) - at(UPPER_LIP, 1)) / height;
+    };
+    for (const i of [1, 2])
+      for (const view of [1, 2, 3, 4]) expect(gap(i, view)).toBeGreaterThan(1.5 * gap(0, view));
+  });
+});
