@@ -1,17 +1,19 @@
+import { readFile } from 'node:fs/promises';
 import { ClmexError } from '../core/errors.js';
 import { DEFAULT_CROP } from '../encoder/index.js';
 import { Random } from '../encoder/random.js';
 import { createOnnxRuntime } from '../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../runtime/faces/faces.js';
+import { decodePicture } from '../runtime/image.js';
 import {
-  expressionMoves, liftExpressions, turnFace,
+  expressionMoves, LIFTED_PICTURE, liftExpressions, turnFace,
   type LabelledGroup, type LiftedFace, type NeutralFace, type RenderedSet,
 } from '../training/index.js'; // prettier-ignore
 import type { FaceFinder } from './face-cache.js';
 import { progress } from './output.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 
-const TURNED_PROGRESS_EVERY = 100;
+const LIFTED_PROGRESS_EVERY = 10;
 
 export interface PictureGroupsOptions {
   readonly source: PictureSource;
@@ -23,10 +25,15 @@ export interface PictureGroupsOptions {
   readonly turnsDeg: readonly number[];
 }
 
+/** A neutral face and the file of its picture. */
+export interface NeutralPicture extends Omit<NeutralFace, 'picture'> {
+  readonly path: string;
+}
+
 /** Faces of labelled pictures; `neutral` are those that can be given other expressions. */
 export interface PictureGroups {
   readonly groups: LabelledGroup[];
-  readonly neutral: NeutralFace[];
+  readonly neutral: NeutralPicture[];
 }
 
 /**
@@ -41,7 +48,7 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Pict
   for (const line of linesOf(read.skipped)) progress(line);
   const groups = read.groups.flatMap((group) => labelled(group, weight));
   progress(summaryOf(read.groups, groups));
-  if (groups.length > 0) return { groups, neutral: neutralFaces(read.groups, labels) };
+  if (groups.length > 0) return { groups, neutral: neutralPictures(read.groups, labels) };
   throw new ClmexError('invalid-argument', 'no picture shows a face under a label that is learned', {
     field: source.data === undefined ? '--pictures' : '--data',
     value: source.data ?? source.manifest,
@@ -99,42 +106,41 @@ export async function liftedGroups(
   rendered: RenderedSet,
   { labels, weight, each, turnsDeg, seed }: LiftedGroupsOptions,
 ): Promise<LabelledGroup[]> {
-  const moves = expressionMoves(rendered, rendered.indices('train'), DEFAULT_CROP);
+  const moves = expressionMoves(rendered, rendered.indices('train'), LIFTED_PICTURE);
   const real = new Set(groups.map(({ label }) => labels[label]));
   const eachOf = (label: string): number => (real.has(label) ? 1 : each);
   const options = { labels, spec: DEFAULT_CROP, weight, each: eachOf };
-  const lifted = liftExpressions(neutral, moves, options, new Random(seed));
-  if (turnsDeg.length === 0) return lifted;
-  return withFaceFinder((finder) => turnedGroups(lifted, finder, turnsDeg));
+  const random = new Random(seed);
+  return withFaceFinder(async (finder) => {
+    const lifted: LabelledGroup[] = [];
+    for (const [i, { path, ...face }] of neutral.entries()) {
+      const picture = await decodePicture(await readFile(path), path);
+      for (const one of liftExpressions({ ...face, picture }, moves, options, random))
+        lifted.push(await withTurns(one, finder, turnsDeg, lifted.length));
+      if ((i + 1) % LIFTED_PROGRESS_EVERY === 0)
+        progress(`lifted ${lifted.length} expressions onto ${i + 1} of ${neutral.length} faces`);
+    }
+    return lifted;
+  });
 }
 
-/** Each face with its turns, found again by the landmark model; turns in which it sees none are left out. */
-async function turnedGroups(
-  lifted: readonly LiftedFace[],
+/** A face with its turns, found again by the landmark model; turns in which it sees none are left out. */
+async function withTurns(
+  { picture, mesh, ...group }: LiftedFace,
   finder: FaceFinder,
   turnsDeg: readonly number[],
-): Promise<LabelledGroup[]> {
-  const { size } = DEFAULT_CROP;
-  const turned: LabelledGroup[] = [];
-  for (const [i, { mesh, ...group }] of lifted.entries()) {
-    const views = [...group.views];
-    const picture = { width: size, height: size, pixels: rgbOf(views[0]!.crop) };
-    for (const [t, view] of turnFace(picture, mesh, finder.triangles, turnsDeg).entries()) {
-      // A camera of its own a picture: nothing may be followed from one to the next.
-      const face = await finder.find({ ...view, cameraId: `lifted-${i}-${t}`, capturedAtMs: 0 });
-      if (face === undefined) continue;
-      const { crop, landmarks, pose, quality } = face;
-      views.push({ ...pose, quality, crop, landmarks });
-    }
-    turned.push({ ...group, views });
-    if (turned.length % TURNED_PROGRESS_EVERY === 0)
-      progress(`turned ${turned.length} of ${lifted.length} lifted faces`);
+  index: number,
+): Promise<LabelledGroup> {
+  const views = [...group.views];
+  for (const [t, view] of turnFace(picture, mesh, finder.triangles, turnsDeg).entries()) {
+    // A camera of its own a picture: nothing may be followed from one to the next.
+    const face = await finder.find({ ...view, cameraId: `lifted-${index}-${t}`, capturedAtMs: 0 });
+    if (face === undefined) continue;
+    const { crop, landmarks, pose, quality } = face;
+    views.push({ ...pose, quality, crop, landmarks });
   }
-  return turned;
+  return { ...group, views };
 }
-
-const rgbOf = (grey: Uint8Array): Uint8Array =>
-  Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.floor(i / 3)]!);
 
 /** Views without a face teach nothing. */
 function labelled({ personId, label, views }: ReadGroup, weight: number): LabelledGroup[] {
@@ -142,10 +148,14 @@ function labelled({ personId, label, views }: ReadGroup, weight: number): Labell
   return found.length > 0 ? [{ personId, label, weight, views: found }] : [];
 } // prettier-ignore
 
-function neutralFaces(groups: readonly ReadGroup[], labels: readonly string[]): NeutralFace[] {
+/** Those of pictures: a recording's people come with every expression. */
+function neutralPictures(
+  groups: readonly ReadGroup[],
+  labels: readonly string[],
+): NeutralPicture[] {
   return groups.flatMap(({ personId, label, views: [first] }) => {
-    if (labels[label] !== 'neutral' || !first?.crop || !first.landmarks) return [];
-    const { crop, landmarks, quality, yawDeg, pitchDeg, rollDeg } = first;
-    return [{ personId, crop, landmarks, pose: { yawDeg, pitchDeg, rollDeg }, quality }];
+    if (labels[label] !== 'neutral' || first?.path === undefined || !first.landmarks) return [];
+    const { path, landmarks, quality, yawDeg, pitchDeg, rollDeg } = first;
+    return [{ personId, path, landmarks, pose: { yawDeg, pitchDeg, rollDeg }, quality }];
   });
 }

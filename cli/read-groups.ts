@@ -20,6 +20,8 @@ export interface ReadView extends FusionView {
   readonly crop?: Uint8Array | undefined;
   /** N × 3 in pixels of the picture; there with the crop. */
   readonly landmarks?: Float32Array | undefined;
+  /** Of the picture that shows it; none of a recording's frame or of a turned picture. */
+  readonly path?: string | undefined;
   /** Where the data states it. */
   readonly trueYawDeg?: number | undefined;
 }
@@ -111,7 +113,7 @@ async function viewsOf(
       skipped.push({ path, reason: 'is the same picture as another of its group' });
       continue;
     }
-    views.push({ ...view, trueYawDeg: yawDeg });
+    views.push({ ...view, path, trueYawDeg: yawDeg });
     if (Math.abs(view.yawDeg) > MOST_YAW_TO_TURN_DEG) continue;
     views.push(...turned.filter(({ crop }) => crop !== undefined));
   }

@@ -22,6 +22,7 @@ export {
 export {
   cropPoints,
   expressionMoves,
+  LIFTED_PICTURE,
   liftExpressions,
   type LiftedFace,
   type NeutralFace,

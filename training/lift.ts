@@ -1,11 +1,13 @@
+import type { CropSpec } from '../encoder/crop.js';
+
 /** 468 places in crop pixels, x and y by turns. */
 export type CropPoints = Float32Array;
 
-/** Reach of a point's displacement, crop pixels; far from all points nothing moves. */
-const REACH_PX = 2.5;
+/** Reach of a point's displacement, eye distances; far from all points nothing moves. */
+const REACH = 0.104;
 const STILLNESS = 0.02;
-/** Lips this far apart show the inside of the mouth. */
-const OPEN_PX = 1.2;
+/** Lips this far apart, in eye distances, show the inside of the mouth. */
+const OPEN = 0.05;
 /** Brightness of what it shows, of the lips'. */
 const [CAVITY, TEETH] = [0.35, 1.5];
 /** Samples a pixel and axis: the lips' border is as soft as a camera makes it. */
@@ -15,26 +17,27 @@ const SAMPLES = 4;
 const INNER_LIPS = [
   78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
 ];
-const UPPER_LIP = INNER_LIPS.slice(0, 11);
+const ALONG_UPPER_LIP = INNER_LIPS.slice(0, 11);
+const [UPPER_LIP, LOWER_LIP] = [13, 14];
 
 /**
  * Another expression on a real face: its crop is warped so that every landmark moves as it moved on
  * a rendered face between neutral and that expression; lips that part show a dark mouth and what they
  * bare of the upper teeth. The skin, the light and the camera stay those of the picture.
- * @param crop size² grey bytes of a neutral face. @param points its landmarks.
+ * @param crop grey bytes of a neutral face, cut as `spec` says. @param points its landmarks.
  * @param moves what each landmark moves by. @param strength 1 for the whole movement.
  * @param teethPx how far the upper teeth reach below the upper lip.
  */
 export function warpExpression(
   crop: Uint8Array,
-  size: number,
+  { size, eyeDistancePx }: CropSpec,
   points: CropPoints,
   moves: CropPoints,
   strength: number,
   teethPx = 0,
 ): Uint8Array {
   const moved = points.map((value, i) => value + strength * moves[i]!);
-  const field = displacementField(size, moved, moves, strength);
+  const field = displacementField(size, REACH * eyeDistancePx, moved, moves, strength);
   const out = new Uint8Array(size * size);
   const last = size - 1.001;
   for (let at = 0; at < size * size; at++) {
@@ -46,25 +49,27 @@ export function warpExpression(
     const bottom = crop[from + size]! * (1 - fx) + crop[from + size + 1]! * fx;
     out[at] = top * (1 - fy) + bottom * fy + 0.5;
   }
-  openMouth(out, size, moved, teethPx);
+  const gap = moved[2 * LOWER_LIP + 1]! - moved[2 * UPPER_LIP + 1]!;
+  if (gap >= OPEN * eyeDistancePx) openMouth(out, size, moved, teethPx);
   return out;
 }
 
 /** Displacement a pixel: mean of the points' own, weighted by nearness (Nadaraya–Watson). */
 function displacementField(
   size: number,
+  reachPx: number,
   moved: CropPoints,
   moves: CropPoints,
   strength: number,
 ): Float32Array {
   const weights = new Float32Array(size * size).fill(STILLNESS);
   const field = new Float32Array(size * size * 2);
-  const radius = Math.ceil(3 * REACH_PX);
+  const radius = Math.ceil(3 * reachPx);
   for (let p = 0; p < moved.length; p += 2) {
     const [px, py] = [moved[p]! - 0.5, moved[p + 1]! - 0.5];
     for (let y = Math.max(0, Math.ceil(py - radius)); y <= Math.min(size - 1, py + radius); y++) {
       for (let x = Math.max(0, Math.ceil(px - radius)); x <= Math.min(size - 1, px + radius); x++) {
-        const weight = Math.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * REACH_PX ** 2));
+        const weight = Math.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * reachPx ** 2));
         const at = y * size + x;
         weights[at]! += weight;
         field[2 * at]! += weight * strength * moves[p]!;
@@ -80,10 +85,8 @@ function displacementField(
 }
 
 function openMouth(pixels: Uint8Array, size: number, points: CropPoints, teethPx: number): void {
-  const gap = points[2 * 14 + 1]! - points[2 * 13 + 1]!;
-  if (gap < OPEN_PX) return;
   const at = (index: number): Point => [points[2 * index]!, points[2 * index + 1]!];
-  const [ring, upper] = [INNER_LIPS.map(at), UPPER_LIP.map(at)];
+  const [ring, upper] = [INNER_LIPS.map(at), ALONG_UPPER_LIP.map(at)];
   const lips = brightnessOf(pixels, size, ring);
   const [left, right] = reachOf(ring.map(([x]) => x), size); // prettier-ignore
   const [top, bottom] = reachOf(ring.map(([, y]) => y), size); // prettier-ignore

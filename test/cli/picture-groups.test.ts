@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { liftedGroups, pictureGroups, type PictureGroups } from '../../cli/picture-groups.js';
+import type { PictureSource } from '../../cli/read-groups.js';
 import { EXPRESSION_LABELS } from '../../core/types.js';
 import { RenderedSet, type RenderedGroup } from '../../training/dataset/rendered.js';
 import { describeWithData, sharedData } from '../support/shared-data.js';
@@ -14,12 +15,13 @@ const JAW = [95, 88, 178, 87, 14, 317, 402, 318, 324, 146, 91, 181, 84, 17, 314,
 describeWithData('expressions lifted onto real faces', () => {
   let root: string;
   let read: PictureGroups;
+  let source: PictureSource;
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'clmex-lifted-'));
     const [file] = (await readdir(sharedData('london', 'neutral'))).filter((name) => /\.(jpg|png)$/.test(name)); // prettier-ignore
     const manifest = join(root, 'm.csv');
     await writeFile(manifest, `path,label\nneutral/${file},neutral\n`);
-    const source = { manifest, root: sharedData('london') };
+    source = { manifest, root: sharedData('london') };
     read = await pictureGroups({ source, labels: EXPRESSION_LABELS, weight: 1, turnsDeg: [] });
   }, 60_000);
   afterAll(async () => {
@@ -29,7 +31,8 @@ describeWithData('expressions lifted onto real faces', () => {
   /** One person at rest twice, and surprised: the jaw drops. */
   const rendered = (): RenderedSet => {
     const group = (label: RenderedGroup['label'], dropPx: number): RenderedGroup => {
-      const { crop, landmarks, pose, quality } = read.neutral[0]!;
+      const { landmarks, pose, quality } = read.neutral[0]!;
+      const { crop } = read.groups[0]!.views[0]!;
       const moved = landmarks.slice();
       for (const point of JAW) moved[3 * point + 1]! += dropPx;
       const view = { ...pose, trueYawDeg: 0, quality, crop, landmarks: moved };
@@ -84,5 +87,17 @@ describeWithData('expressions lifted onto real faces', () => {
     };
     for (const i of [1, 2])
       for (const view of [1, 2, 3, 4]) expect(gap(i, view)).toBeGreaterThan(1.5 * gap(0, view));
+  });
+
+  it('stay as sharp as their picture: a face lifted to rest is turned as the picture itself is', async () => {
+    const turnsDeg = [-40, 20];
+    const [rest] = await lift(turnsDeg);
+    const own = await pictureGroups({ source, labels: EXPRESSION_LABELS, weight: 1, turnsDeg });
+    const [picture] = own.groups;
+    expect(picture!.views).toHaveLength(3);
+    for (const [i, { crop }] of picture!.views.entries()) {
+      const off = crop.map((grey, at) => Math.abs(grey - rest!.views[i]!.crop[at]!));
+      expect(off.reduce((sum, levels) => sum + levels, 0) / off.length).toBeLessThan(4);
+    }
   });
 });

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { DEFAULT_CROP } from '../../encoder/crop.js';
+import { alignedCrop, DEFAULT_CROP, fitCrop } from '../../encoder/crop.js';
 import { Random } from '../../encoder/random.js';
-import { cropPoints, expressionMoves, liftExpressions } from '../../training/dataset/lifted.js';
+import {
+  cropPoints,
+  expressionMoves,
+  LIFTED_PICTURE,
+  liftExpressions,
+} from '../../training/dataset/lifted.js';
 import { RenderedSet, type RenderedGroup } from '../../training/dataset/rendered.js';
 import { warpExpression } from '../../training/lift.js';
 
@@ -18,11 +23,11 @@ const face = Uint8Array.from(
 
 describe('another expression on a real face', () => {
   it('is the same picture where nothing moves', () => {
-    expect(warpExpression(face, 64, points, still, 1)).toEqual(face);
+    expect(warpExpression(face, DEFAULT_CROP, points, still, 1)).toEqual(face);
     expect(
       warpExpression(
         face,
-        64,
+        DEFAULT_CROP,
         points,
         points.map(() => 3),
         0,
@@ -34,7 +39,7 @@ describe('another expression on a real face', () => {
     const spot = new Uint8Array(64 * 64).fill(200);
     for (let y = 30; y < 33; y++) spot.fill(20, y * 64 + 30, y * 64 + 33);
     const down = points.map((_, i) => (i % 2 === 0 ? 0 : 4));
-    const moved = warpExpression(spot, 64, points, down, 1);
+    const moved = warpExpression(spot, DEFAULT_CROP, points, down, 1);
     const darkest = moved.indexOf(Math.min(...moved));
     expect(Math.abs(Math.floor(darkest / 64) - 35)).toBeLessThanOrEqual(1);
     expect(Math.abs((darkest % 64) - 31)).toBeLessThanOrEqual(1);
@@ -54,14 +59,14 @@ describe('another expression on a real face', () => {
       return i % 2 === 1 && place >= 0 ? -4 * Math.sin((2 * Math.PI * place) / ring.length) : 0;
     });
     const flat = new Uint8Array(64 * 64).fill(150);
-    expect(warpExpression(flat, 64, mouth, still, 1)[46 * 64 + 32]).toBe(150);
-    const parted = warpExpression(flat, 64, mouth, open, 1);
+    expect(warpExpression(flat, DEFAULT_CROP, mouth, still, 1)[46 * 64 + 32]).toBe(150);
+    const parted = warpExpression(flat, DEFAULT_CROP, mouth, open, 1);
     expect(parted[46 * 64 + 32]).toBeLessThan(60);
     expect(parted[30 * 64 + 32]).toBe(150);
     const column = (picture: Uint8Array): number[] =>
       [42, 43, 44, 45, 46, 47, 48, 49].map((y) => picture[y * 64 + 32]!);
     // Teeth hang from the upper lip, at 42, and what they leave open stays dark.
-    const smiling = column(warpExpression(flat, 64, mouth, open, 1, 3));
+    const smiling = column(warpExpression(flat, DEFAULT_CROP, mouth, open, 1, 3));
     expect(Math.min(...smiling.slice(0, 3))).toBeGreaterThan(200);
     expect(Math.max(...smiling.slice(3))).toBeLessThan(60);
     // The border is neither lip nor mouth: a camera sees some of both in one pixel.
@@ -126,21 +131,26 @@ describe('movements of landmarks', () => {
     expect(expressionMoves(setOf(rest[0]!), [0], DEFAULT_CROP)).toEqual([]);
   });
 
-  it('make every expression they know of every neutral face', () => {
+  it('make every expression they know of a neutral face', () => {
     const moves = expressionMoves(
       setOf(group('neutral', 0, 0), group('surprise', 0.9, 12), group('anger', 0.8, -5)),
       [0, 1, 2],
-      DEFAULT_CROP,
+      LIFTED_PICTURE,
+    );
+    const side = 320;
+    const stripes = Uint8Array.from(
+      { length: 3 * side * side },
+      (_, i) => 120 + 80 * Math.sin(Math.floor(i / 3 / side) / 3),
     );
     const neutral = {
       personId: 'real',
-      crop: face,
+      picture: { width: side, height: side, pixels: stripes },
       landmarks: landmarks(0),
       pose: { yawDeg: 2, pitchDeg: 0, rollDeg: 0 },
       quality: 0.9,
     };
     const lifted = liftExpressions(
-      [neutral],
+      neutral,
       moves,
       {
         labels: ['neutral', 'surprise', 'anger'],
@@ -151,13 +161,25 @@ describe('movements of landmarks', () => {
       new Random(1),
     );
     expect(lifted.map(({ label }) => label)).toEqual([1, 1, 2]);
-    for (const { views, weight, personId } of lifted) {
-      expect({ weight, personId, quality: views[0]!.quality }).toEqual({
+    const straight = new Uint8Array(DEFAULT_CROP.size ** 2);
+    alignedCrop(stripes, side, side, landmarks(0), DEFAULT_CROP, straight);
+    for (const { views, weight, personId, picture, mesh } of lifted) {
+      const [view] = views;
+      expect({ weight, personId, quality: view!.quality }).toEqual({
         weight: 0.5,
         personId: 'real',
         quality: 0.9,
       });
-      expect(views[0]!.crop).not.toEqual(face);
+      expect(view!.crop).not.toEqual(straight);
+      // Where nothing moved, the crop is what the encoder would have been given of the real picture.
+      const chin = (crop: Uint8Array): number[] => [...crop.subarray(58 * 64 + 20, 58 * 64 + 44)];
+      const off = chin(view!.crop).map((grey, i) => Math.abs(grey - chin(straight)[i]!));
+      expect(Math.max(...off)).toBeLessThan(12);
+      // The mesh lies in the picture that is turned; eyes do not move.
+      const { a, b, tx, ty } = fitCrop(landmarks(0), LIFTED_PICTURE);
+      expect(mesh[3 * 33]).toBeCloseTo(a * 110 - b * 100 + tx, 3);
+      expect(mesh[3 * 33 + 1]).toBeCloseTo(b * 110 + a * 100 + ty, 3);
+      expect(picture.pixels).toHaveLength(3 * LIFTED_PICTURE.size ** 2);
     }
   });
 });

@@ -1,6 +1,7 @@
-import { fitCrop, type CropSpec } from '../../encoder/crop.js';
+import { alignedCrop, fitCrop, type CropSpec } from '../../encoder/crop.js';
 import type { Random } from '../../encoder/random.js';
 import { warpExpression, type CropPoints } from '../lift.js';
+import type { TurnedPicture } from '../turn.js';
 import type { LabelledGroup } from './groups.js';
 import type { RenderedSet } from './rendered.js';
 
@@ -10,8 +11,8 @@ const MOST_TURN_DEG = 7;
 
 /** Measured landmarks move less than the face does, more so where skin has little texture. */
 const [LEAST_GAIN, MOST_GAIN] = [1.2, 2.1];
-/** An upper incisor's length in a crop whose eyes are 24 pixels apart: 10 of 62 mm. */
-const MOST_TEETH_PX = 4;
+/** An upper incisor's length in eye distances: 10 of 62 mm. */
+const MOST_TEETH = 0.16;
 /** Fainter expressions than this move landmarks by less than their noise. */
 const LEAST_STRENGTH = 0.6;
 
@@ -21,10 +22,16 @@ export interface ExpressionMove {
   readonly moves: CropPoints;
 }
 
-/** A real neutral face, aligned. */
+/**
+ * What is lifted: finer and wider than the encoder's input, which is cut from it last, so that pixels
+ * stay sharp and a turned face has surroundings.
+ */
+export const LIFTED_PICTURE: CropSpec = { size: 384, eyeDistancePx: 72, eyeLinePx: 159 };
+
+/** A real neutral face in its picture. */
 export interface NeutralFace {
   readonly personId: string;
-  readonly crop: Uint8Array;
+  readonly picture: TurnedPicture;
   /** 468 × 3 or more picture pixels. */
   readonly landmarks: Float32Array;
   readonly pose: { readonly yawDeg: number; readonly pitchDeg: number; readonly rollDeg: number };
@@ -75,13 +82,12 @@ export function expressionMoves(
 /** Landmarks in crop pixels, moved: by 1 as measured landmarks move, by more as skin does. 468 × 3 */
 function movedLandmarks(
   landmarks: Float32Array,
-  spec: CropSpec,
   moves: CropPoints,
   strength: number,
 ): Float32Array {
-  const { a, b } = fitCrop(landmarks, spec);
+  const { a, b } = fitCrop(landmarks, LIFTED_PICTURE);
   const scale = Math.hypot(a, b);
-  const points = cropPoints(landmarks, spec);
+  const points = cropPoints(landmarks, LIFTED_PICTURE);
   return Float32Array.from({ length: 3 * POINTS }, (_, i) => {
     const [point, axis] = [Math.floor(i / 3), i % 3];
     if (axis === 2) return scale * landmarks[i]!;
@@ -91,49 +97,60 @@ function movedLandmarks(
 
 /** A real face with another expression. */
 export interface LiftedFace extends LabelledGroup {
-  /** 468 × 3 crop pixels: where the crop shows each point of the mesh, depth in the same scale. */
+  /** Cut as LIFTED_PICTURE says, grey. */
+  readonly picture: TurnedPicture;
+  /** 468 × 3 pixels: where the picture shows each point of the mesh, depth in the same scale. */
   readonly mesh: Float32Array;
 }
 
 export interface LiftOptions {
   readonly labels: readonly string[];
+  /** Of the encoder's input. */
   readonly spec: CropSpec;
   /** Pictures of a label and face. */
   readonly each: (label: string) => number;
   readonly weight: number;
 }
 
-/** Every face with every expression for which there are movements, some of them each. */
+/**
+ * A face with every expression for which there are movements, some of them each.
+ * @param moves in pixels of LIFTED_PICTURE.
+ */
 export function liftExpressions(
-  faces: readonly NeutralFace[],
+  { personId, picture, landmarks, pose, quality }: NeutralFace,
   moves: readonly ExpressionMove[],
   { labels, spec, each, weight }: LiftOptions,
   random: Random,
 ): LiftedFace[] {
-  return faces.flatMap(({ personId, crop, landmarks, pose, quality }) => {
-    const points = cropPoints(landmarks, spec);
-    return labels.flatMap((name, label) => {
-      const own = moves.filter((move) => move.label === name);
-      const count = own.length === 0 ? 0 : each(name);
-      return Array.from({ length: count }, (): LiftedFace => {
-        const { moves: chosen } = own[random.integer(own.length)]!;
-        const strength = random.between(LEAST_GAIN, MOST_GAIN);
-        const teeth = random.between(0, MOST_TEETH_PX);
-        return {
-          personId,
-          label,
-          weight,
-          mesh: movedLandmarks(landmarks, spec, chosen, strength),
-          views: [
-            {
-              ...pose,
-              quality,
-              crop: warpExpression(crop, spec.size, points, chosen, strength, teeth),
-              landmarks: movedLandmarks(landmarks, spec, chosen, 1),
-            },
-          ],
-        };
-      });
+  const points = cropPoints(landmarks, LIFTED_PICTURE);
+  const { size, eyeDistancePx } = LIFTED_PICTURE;
+  const neutral = cut(picture, landmarks, LIFTED_PICTURE);
+  return labels.flatMap((name, label) => {
+    const own = moves.filter((move) => move.label === name);
+    const count = own.length === 0 ? 0 : each(name);
+    return Array.from({ length: count }, (): LiftedFace => {
+      const { moves: chosen } = own[random.integer(own.length)]!;
+      const strength = random.between(LEAST_GAIN, MOST_GAIN);
+      const teeth = random.between(0, MOST_TEETH * eyeDistancePx);
+      const grey = warpExpression(neutral, LIFTED_PICTURE, points, chosen, strength, teeth);
+      const lifted = { width: size, height: size, pixels: rgbOf(grey) };
+      const seen = movedLandmarks(landmarks, chosen, 1);
+      const view = { ...pose, quality, crop: cut(lifted, seen, spec), landmarks: seen };
+      const mesh = movedLandmarks(landmarks, chosen, strength);
+      return { personId, label, weight, picture: lifted, mesh, views: [view] };
     });
   });
 }
+
+function cut(
+  { pixels, width, height }: TurnedPicture,
+  landmarks: Float32Array,
+  spec: CropSpec,
+): Uint8Array {
+  const crop = new Uint8Array(spec.size ** 2);
+  alignedCrop(pixels, width, height, landmarks, spec, crop);
+  return crop;
+}
+
+const rgbOf = (grey: Uint8Array): Uint8Array =>
+  Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.floor(i / 3)]!);
