@@ -5,6 +5,7 @@ import {
   isRendered, openRendered, renderedGroups,
   type EvaluatedGroup, type Split,
 } from '../training/index.js'; // prettier-ignore
+import { PictureFaceFinder } from './face-cache.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 import { requireSplit } from './rendered-split.js';
 
@@ -45,10 +46,10 @@ export class EvaluationData {
     const inference = this.#inference;
     const { groups, skipped, notes } = await readGroups(options, {
       labels: this.#labels,
-      finder: {
-        find: async (frame) => (await inference.faces([frame], []))[0],
-        triangles: inference.triangles,
-      },
+      finder: new PictureFaceFinder(
+        async (frame) => (await inference.faces([frame], []))[0],
+        inference.triangles,
+      ),
       cache: options.cache,
       turnsDeg: options.turn,
     });

@@ -30,19 +30,34 @@ const NOTHING: FoundFace = { yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 0 };
 const BLACK = 4;
 const VERSION = 3;
 
-/** Finds the best face of one frame, and how its mesh hangs together. */
-export interface FaceFinder {
-  readonly find: (frame: FramePixels) => Promise<Face | undefined>;
+/** Finds the best face of single pictures. */
+export class PictureFaceFinder {
+  /** Three indices each of the mesh that is found. */
   readonly triangles: readonly number[];
+  readonly #find: (frame: FramePixels) => Promise<Face | undefined>;
+  #pictures = 0;
+
+  constructor(
+    find: (frame: FramePixels) => Promise<Face | undefined>,
+    triangles: readonly number[],
+  ) {
+    this.#find = find;
+    this.triangles = triangles;
+  }
+
+  find({ width, height, pixels }: Picture): Promise<Face | undefined> {
+    // A camera of its own a picture: nothing may be followed from one to the next.
+    const cameraId = `picture-${this.#pictures++}`;
+    return this.#find({ cameraId, capturedAtMs: 0, width, height, pixels });
+  }
 }
 
 /** Finds and aligns the face of a picture once; with a directory, also over runs. */
 export class FaceCache {
-  readonly #finder: FaceFinder;
+  readonly #finder: PictureFaceFinder;
   readonly #directory: string | undefined;
-  #pictures = 0;
 
-  constructor(finder: FaceFinder, directory?: string) {
+  constructor(finder: PictureFaceFinder, directory?: string) {
     this.#finder = finder;
     this.#directory = directory;
   }
@@ -73,21 +88,15 @@ export class FaceCache {
     const picture = await decodePicture(bytes, path).catch(() => undefined);
     if (picture === undefined) return [{ ...NOTHING, reason: 'is no picture that can be decoded' }];
     if (meanOf(picture.pixels) < BLACK) return [{ ...NOTHING, reason: 'is black' }];
-    const face = await this.#faceIn(picture);
+    const face = await this.#finder.find(picture);
     if (face === undefined) return [NOTHING, ...turnsDeg.map(() => NOTHING)];
     const found = [describe(face)];
     const turned = turnsDeg.length === 0 ? [] : turnFace(picture, face.landmarks, this.#finder.triangles, turnsDeg); // prettier-ignore
     for (const view of turned) {
-      const seen = await this.#faceIn(view);
+      const seen = await this.#finder.find(view);
       found.push(seen ? describe(seen) : NOTHING);
     }
     return found;
-  }
-
-  #faceIn({ width, height, pixels }: Picture): Promise<Face | undefined> {
-    // A camera of its own a picture: nothing may be followed from one to the next.
-    const cameraId = `picture-${this.#pictures++}`;
-    return this.#finder.find({ cameraId, capturedAtMs: 0, width, height, pixels });
   }
 
   async #load(key: string): Promise<FoundFace | undefined> {

@@ -5,11 +5,12 @@ import { Random } from '../encoder/random.js';
 import { createOnnxRuntime } from '../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../runtime/faces/faces.js';
 import { decodePicture } from '../runtime/image.js';
+import type { FramePixels } from '../runtime/inference/inference.js';
 import {
   expressionMoves, LIFTED_PICTURE, liftExpressions, turnFace,
   type LabelledGroup, type LiftedFace, type NeutralFace, type RenderedSet,
 } from '../training/index.js'; // prettier-ignore
-import type { FaceFinder } from './face-cache.js';
+import { PictureFaceFinder } from './face-cache.js';
 import { progress } from './output.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 
@@ -56,14 +57,12 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Pict
   }); // prettier-ignore
 }
 
-async function withFaceFinder<T>(use: (finder: FaceFinder) => Promise<T>): Promise<T> {
+async function withFaceFinder<T>(use: (finder: PictureFaceFinder) => Promise<T>): Promise<T> {
   const engine = createOnnxRuntime(1);
   const stage = await FaceStage.create({ engine, detector: 'auto', maxFaces: 1 });
   try {
-    return await use({
-      find: async (frame) => (await stage.push([frame]))[0],
-      triangles: stage.canonical.triangles,
-    });
+    const find = async (frame: FramePixels) => (await stage.push([frame]))[0];
+    return await use(new PictureFaceFinder(find, stage.canonical.triangles));
   } finally {
     await stage.close();
   }
@@ -116,7 +115,7 @@ export async function liftedGroups(
     for (const [i, { path, ...face }] of neutral.entries()) {
       const picture = await decodePicture(await readFile(path), path);
       for (const one of liftExpressions({ ...face, picture }, moves, options, random))
-        lifted.push(await withTurns(one, finder, turnsDeg, lifted.length));
+        lifted.push(await withTurns(one, finder, turnsDeg));
       if ((i + 1) % LIFTED_PROGRESS_EVERY === 0)
         progress(`lifted ${lifted.length} expressions onto ${i + 1} of ${neutral.length} faces`);
     }
@@ -127,14 +126,12 @@ export async function liftedGroups(
 /** A face with its turns, found again by the landmark model; turns in which it sees none are left out. */
 async function withTurns(
   { picture, mesh, ...group }: LiftedFace,
-  finder: FaceFinder,
+  finder: PictureFaceFinder,
   turnsDeg: readonly number[],
-  index: number,
 ): Promise<LabelledGroup> {
   const views = [...group.views];
-  for (const [t, view] of turnFace(picture, mesh, finder.triangles, turnsDeg).entries()) {
-    // A camera of its own a picture: nothing may be followed from one to the next.
-    const face = await finder.find({ ...view, cameraId: `lifted-${index}-${t}`, capturedAtMs: 0 });
+  for (const view of turnFace(picture, mesh, finder.triangles, turnsDeg)) {
+    const face = await finder.find(view);
     if (face === undefined) continue;
     const { crop, landmarks, pose, quality } = face;
     views.push({ ...pose, quality, crop, landmarks });

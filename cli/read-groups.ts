@@ -4,7 +4,7 @@ import {
   isDdcf, isKdef, readDdcf, readFolder, readKdef, readManifestCsv,
   type LabelledPicture, type PictureList,
 } from '../training/index.js'; // prettier-ignore
-import { FaceCache, type FaceFinder, type FoundFace } from './face-cache.js';
+import { FaceCache, type FoundFace, type PictureFaceFinder } from './face-cache.js';
 import { progress } from './output.js';
 import { readRecordingGroups } from './recording-groups.js';
 
@@ -39,7 +39,7 @@ export interface Skipped {
 
 export interface ReadOptions {
   readonly labels: readonly string[];
-  readonly finder: FaceFinder;
+  readonly finder: PictureFaceFinder;
   /** Keeps what was found in pictures. */
   readonly cache?: string | undefined;
   /** Single pictures of faces that look into the camera become groups: turned by these yaws too. */

@@ -4,13 +4,13 @@ import { basename, dirname, join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readGroups, type PictureSource } from '../../cli/read-groups.js';
-import type { FaceFinder } from '../../cli/face-cache.js';
+import { PictureFaceFinder } from '../../cli/face-cache.js';
 import { EXPRESSION_LABELS } from '../../core/types.js';
 import { createOnnxRuntime } from '../../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../../runtime/faces/faces.js';
 import { describeWithData, sharedData } from '../support/shared-data.js';
 
-const nobody: FaceFinder = { find: () => Promise.resolve(undefined), triangles: [] };
+const nobody = new PictureFaceFinder(() => Promise.resolve(undefined), []);
 const labels = EXPRESSION_LABELS;
 
 describe('a recording with truth', () => {
@@ -73,7 +73,7 @@ describe('pictures that cannot be used', () => {
 describeWithData('faces of real pictures', () => {
   let [root, cache]: [string, string] = ['', ''];
   let stage: FaceStage;
-  let finder: FaceFinder;
+  let finder: PictureFaceFinder;
   let looked = 0;
   const read = (source: PictureSource, turnsDeg: number[] = []) =>
     readGroups(source, { labels, finder, cache, turnsDeg });
@@ -81,13 +81,10 @@ describeWithData('faces of real pictures', () => {
     root = await mkdtemp(join(tmpdir(), 'clmex-real-'));
     cache = join(root, 'cache');
     stage = await FaceStage.create({ engine: createOnnxRuntime(1), detector: 'auto', maxFaces: 1 });
-    finder = {
-      find: async (frame) => {
-        looked++;
-        return (await stage.push([frame]))[0];
-      },
-      triangles: stage.canonical.triangles,
-    };
+    finder = new PictureFaceFinder(async (frame) => {
+      looked++;
+      return (await stage.push([frame]))[0];
+    }, stage.canonical.triangles);
   });
   afterAll(async () => {
     await stage.close();
