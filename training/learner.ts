@@ -19,9 +19,9 @@ const GEOMETRY_HIDDEN = 64;
 const GEOMETRY_EMBEDDING = 64;
 /**
  * The geometry's share of the squared length of an embedding. On renders a third of it is as good; on
- * real faces, which pixels learned from renders see less well, half of it is better (docs/results.md).
+ * real faces, which pixels learned from renders see less well, more is better (docs/results.md).
  */
-export const GEOMETRY_SHARE = 1 / 2;
+export const GEOMETRY_SHARE = 0.6;
 
 /** How many numbers a learner predicts beside labels; 0 for none. */
 export interface Predicted {
