@@ -7,7 +7,7 @@ import { FaceStage } from '../runtime/faces/faces.js';
 import { decodePicture } from '../runtime/image.js';
 import type { FramePixels } from '../runtime/inference/inference.js';
 import {
-  expressionMoves, LIFTED_PICTURE, liftExpressions, turnFace,
+  expressionMoves, liftExpressions, turnFace,
   type LabelledGroup, type LiftedFace, type NeutralFace, type RenderedSet,
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
@@ -99,13 +99,21 @@ export interface LiftedGroupsOptions {
 /**
  * Neutral faces with other expressions, moved as on rendered ones; see warpExpression. Labels with real
  * pictures get one a face as well, at rest too: else what a warp leaves behind would tell the label.
+ * @throws ClmexError `invalid-argument` where there is nothing to lift.
  */
 export async function liftedGroups(
   { groups, neutral }: PictureGroups,
   rendered: RenderedSet,
   { labels, weight, each, turnsDeg, seed }: LiftedGroupsOptions,
 ): Promise<LabelledGroup[]> {
-  const moves = expressionMoves(rendered, rendered.indices('train'), LIFTED_PICTURE);
+  if (neutral.length === 0) {
+    throw new ClmexError('invalid-argument', 'shows no neutral face that could be lifted', {
+      field: '--pictures',
+      value: groups.length,
+      allowed: 'at least one file of a picture labelled neutral, or --lift 0',
+    });
+  }
+  const moves = expressionMoves(rendered, rendered.indices('train'));
   const real = new Set(groups.map(({ label }) => labels[label]));
   const eachOf = (label: string): number => (real.has(label) ? 1 : each);
   const options = { labels, spec: DEFAULT_CROP, weight, each: eachOf };

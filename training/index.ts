@@ -22,7 +22,6 @@ export {
 export {
   cropPoints,
   expressionMoves,
-  LIFTED_PICTURE,
   liftExpressions,
   type LiftedFace,
   type NeutralFace,

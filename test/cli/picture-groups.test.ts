@@ -89,6 +89,16 @@ describeWithData('expressions lifted onto real faces', () => {
       for (const view of [1, 2, 3, 4]) expect(gap(i, view)).toBeGreaterThan(1.5 * gap(0, view));
   });
 
+  it('are refused where no neutral face is there to lift', async () => {
+    const options = { labels: EXPRESSION_LABELS, weight: 1, each: 1, turnsDeg: [], seed: 1 };
+    await expect(liftedGroups({ ...read, neutral: [] }, rendered(), options)).rejects.toMatchObject(
+      {
+        code: 'invalid-argument',
+        field: '--pictures',
+      },
+    );
+  });
+
   it('stay as sharp as their picture: a face lifted to rest is turned as the picture itself is', async () => {
     const turnsDeg = [-40, 20];
     const [rest] = await lift(turnsDeg);

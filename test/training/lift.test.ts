@@ -109,33 +109,32 @@ describe('movements of landmarks', () => {
       group('surprise', 0.2, 2),
       group('fear', 0.9, 8, 50),
     );
-    const moves = expressionMoves(set, [0, 1, 2, 3], DEFAULT_CROP);
+    const moves = expressionMoves(set, [0, 1, 2, 3]);
     expect(moves.map(({ label }) => label)).toEqual(['surprise']);
     const scale =
       Math.hypot(
-        ...cropPoints(landmarks(0), DEFAULT_CROP)
+        ...cropPoints(landmarks(0), LIFTED_PICTURE)
           .subarray(2 * 263, 2 * 263 + 2)
-          .map((v, i) => v - cropPoints(landmarks(0), DEFAULT_CROP)[2 * 33 + i]!),
+          .map((v, i) => v - cropPoints(landmarks(0), LIFTED_PICTURE)[2 * 33 + i]!),
       ) / 100;
-    expect(moves[0]!.moves[2 * 105 + 1]).toBeCloseTo(-12 * scale, 4);
+    expect(moves[0]!.moves[2 * 105 + 1]).toBeCloseTo(-12 * scale, 3);
     expect(moves[0]!.moves[2 * 33]).toBeCloseTo(0, 6);
   });
 
   it('of a face at rest are taken against another moment of its own', () => {
     const rest = [group('neutral', 0, 0), group('neutral', 0, 2)];
-    const moves = expressionMoves(setOf(...rest), [0, 1], DEFAULT_CROP);
+    const moves = expressionMoves(setOf(...rest), [0, 1]);
     expect(moves.map(({ label }) => label)).toEqual(['neutral', 'neutral']);
     const [down, up] = moves.map((one) => one.moves[2 * 105 + 1]!);
     expect(up).toBeLessThan(0);
     expect(down).toBeCloseTo(-up!, 6);
-    expect(expressionMoves(setOf(rest[0]!), [0], DEFAULT_CROP)).toEqual([]);
+    expect(expressionMoves(setOf(rest[0]!), [0])).toEqual([]);
   });
 
   it('make every expression they know of a neutral face', () => {
     const moves = expressionMoves(
       setOf(group('neutral', 0, 0), group('surprise', 0.9, 12), group('anger', 0.8, -5)),
       [0, 1, 2],
-      LIFTED_PICTURE,
     );
     const side = 320;
     const stripes = Uint8Array.from(

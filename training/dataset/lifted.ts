@@ -16,7 +16,7 @@ const MOST_TEETH = 0.16;
 /** Fainter expressions than this move landmarks by less than their noise. */
 const LEAST_STRENGTH = 0.6;
 
-/** How landmarks move, in crop pixels, between one rendered person's neutral face and an expression. */
+/** How landmarks move, in pixels of LIFTED_PICTURE, between one rendered person's neutral face and an expression. */
 export interface ExpressionMove {
   readonly label: string;
   readonly moves: CropPoints;
@@ -51,11 +51,7 @@ export function cropPoints(landmarks: Float32Array, spec: CropSpec): CropPoints 
  * Movements of the set's frontal faces against the same person's neutral face, seen alike; those of
  * neutral faces against another moment at rest.
  */
-export function expressionMoves(
-  set: RenderedSet,
-  indices: readonly number[],
-  spec: CropSpec,
-): ExpressionMove[] {
+export function expressionMoves(set: RenderedSet, indices: readonly number[]): ExpressionMove[] {
   const frontal = indices.flatMap((index) => {
     const { personId, label, strength, views } = set.read(index);
     if (label !== 'neutral' && strength < LEAST_STRENGTH) return [];
@@ -64,7 +60,7 @@ export function expressionMoves(
     );
     return Math.abs(view.yawDeg) > MOST_YAW_DEG
       ? []
-      : [{ personId, label, view, points: cropPoints(view.landmarks, spec) }];
+      : [{ personId, label, view, points: cropPoints(view.landmarks, LIFTED_PICTURE) }];
   });
   const neutrals = frontal.filter(({ label }) => label === 'neutral');
   return frontal.flatMap(({ personId, label, view, points }): ExpressionMove[] => {
@@ -112,10 +108,7 @@ export interface LiftOptions {
   readonly weight: number;
 }
 
-/**
- * A face with every expression for which there are movements, some of them each.
- * @param moves in pixels of LIFTED_PICTURE.
- */
+/** A face with every expression for which there are movements, some of them each. */
 export function liftExpressions(
   { personId, picture, landmarks, pose, quality }: NeutralFace,
   moves: readonly ExpressionMove[],
