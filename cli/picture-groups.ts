@@ -122,7 +122,7 @@ export async function liftedGroups(
     const lifted: LabelledGroup[] = [];
     for (const [i, { path, ...face }] of neutral.entries()) {
       const picture = await decodePicture(await readFile(path), path);
-      for (const one of liftExpressions({ ...face, picture }, moves, options, random))
+      for (const one of liftExpressions({ ...face, picture }, neutral, moves, options, random))
         lifted.push(await withTurns(one, finder, turnsDeg));
       if ((i + 1) % LIFTED_PROGRESS_EVERY === 0)
         progress(`lifted ${lifted.length} expressions onto ${i + 1} of ${neutral.length} faces`);

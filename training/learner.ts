@@ -17,11 +17,6 @@ const PROJECTION_HIDDEN = 128;
 const PROJECTION = 64;
 const GEOMETRY_HIDDEN = 64;
 const GEOMETRY_EMBEDDING = 64;
-/**
- * The geometry's share of the squared length of an embedding. On renders a third of it is as good; on
- * real faces, which pixels learned from renders see less well, more is better (docs/results.md).
- */
-export const GEOMETRY_SHARE = 0.6;
 
 /** How many numbers a learner predicts beside labels; 0 for none. */
 export interface Predicted {
@@ -171,7 +166,7 @@ export function toNetwork(
     },
     geometry: frame && {
       ...frame,
-      share: GEOMETRY_SHARE,
+      share: recipe.geometryShare,
       hidden: layer('hidden'),
       project: layer('project'),
     },

@@ -21,11 +21,11 @@ const ALONG_UPPER_LIP = INNER_LIPS.slice(0, 11);
 const [UPPER_LIP, LOWER_LIP] = [13, 14];
 
 /**
- * Another expression on a real face: its crop is warped so that every landmark moves as it moved on
- * a rendered face between neutral and that expression; lips that part show a dark mouth and what they
- * bare of the upper teeth. The skin, the light and the camera stay those of the picture.
+ * Another expression on a real face: its crop is warped so that every landmark moves by its own
+ * movement; lips that part show a dark mouth and what they bare of the upper teeth. The skin, the
+ * light and the camera stay those of the picture.
  * @param crop grey bytes of a neutral face, cut as `spec` says. @param points its landmarks.
- * @param moves what each landmark moves by. @param strength 1 for the whole movement.
+ * @param moves what each landmark moves by, crop pixels.
  * @param teethPx how far the upper teeth reach below the upper lip.
  */
 export function warpExpression(
@@ -33,11 +33,10 @@ export function warpExpression(
   { size, eyeDistancePx }: CropSpec,
   points: CropPoints,
   moves: CropPoints,
-  strength: number,
   teethPx = 0,
 ): Uint8Array {
-  const moved = points.map((value, i) => value + strength * moves[i]!);
-  const field = displacementField(size, REACH * eyeDistancePx, moved, moves, strength);
+  const moved = points.map((value, i) => value + moves[i]!);
+  const field = displacementField(size, REACH * eyeDistancePx, moved, moves);
   const out = new Uint8Array(size * size);
   const last = size - 1.001;
   for (let at = 0; at < size * size; at++) {
@@ -60,7 +59,6 @@ function displacementField(
   reachPx: number,
   moved: CropPoints,
   moves: CropPoints,
-  strength: number,
 ): Float32Array {
   const weights = new Float32Array(size * size).fill(STILLNESS);
   const field = new Float32Array(size * size * 2);
@@ -72,8 +70,8 @@ function displacementField(
         const weight = Math.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * reachPx ** 2));
         const at = y * size + x;
         weights[at]! += weight;
-        field[2 * at]! += weight * strength * moves[p]!;
-        field[2 * at + 1]! += weight * strength * moves[p + 1]!;
+        field[2 * at]! += weight * moves[p]!;
+        field[2 * at + 1]! += weight * moves[p + 1]!;
       }
     }
   }

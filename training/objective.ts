@@ -11,7 +11,6 @@ import { VIEW_FEATURES } from '../encoder/fusion.js';
 import { GEOMETRY_FEATURES } from '../encoder/geometry.js';
 import type { Graph } from '../encoder/graph.js';
 import type { Batch, BatchTruth } from './batch.js';
-import { GEOMETRY_SHARE } from './learner.js';
 import type { Recipe } from './recipe.js';
 
 const VIEWFX_LAMBDA = 0.005;
@@ -41,7 +40,7 @@ export function embedBatch(
 export function objective(pixels: tf.Tensor2D, input: ObjectiveInput): Terms {
   const { tensors, batch, recipe } = input;
   const bent = bentFaces(batch, tensors);
-  const embeddings = bent ? joined(pixels, bent) : pixels;
+  const embeddings = bent ? joined(pixels, bent, recipe.geometryShare) : pixels;
   const terms: Record<string, tf.Scalar> = {};
   const weighted: tf.Scalar[] = [];
   const term = (name: string, weight: number, make: () => tf.Scalar): void => {
@@ -97,12 +96,9 @@ function bentFaces(batch: BatchTruth, tensors: Tensors): tf.Tensor2D | undefined
   return unitRows(dense(tf.relu(dense(features, 'hidden')), 'project'));
 }
 
-/** Both streams' unit vectors by their shares, as joinEmbedding does it. */
-function joined(pixels: tf.Tensor2D, bent: tf.Tensor2D): tf.Tensor2D {
-  return tf.concat2d(
-    [tf.mul(pixels, Math.sqrt(1 - GEOMETRY_SHARE)), tf.mul(bent, Math.sqrt(GEOMETRY_SHARE))],
-    1,
-  );
+/** Both streams' unit vectors by their shares, as joinView does it. */
+function joined(pixels: tf.Tensor2D, bent: tf.Tensor2D, share: number): tf.Tensor2D {
+  return tf.concat2d([tf.mul(pixels, Math.sqrt(1 - share)), tf.mul(bent, Math.sqrt(share))], 1);
 }
 
 function contrastive(

@@ -46,6 +46,11 @@ export const recipeSchema = z.strictObject({
   network: z.enum(['small', 'base']).default('small'),
   /** A second stream that sees where the landmarks lie. */
   geometry: z.boolean().default(true),
+  /**
+   * Its share of the squared length of an embedding. On renders a third of it is as good; on real faces,
+   * which pixels learned from renders see less well, more is better (docs/results.md).
+   */
+  geometryShare: z.number().gt(0).lt(1).default(0.6),
   backend: z.enum(BACKENDS).default('onnxruntime'),
   /** Where onnxruntime runs the encoder: `webgpu` is any GPU with a Vulkan, Metal or D3D12 driver. */
   provider: z.enum(TRAINING_PROVIDERS).default('cpu'),

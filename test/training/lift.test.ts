@@ -6,6 +6,8 @@ import {
   expressionMoves,
   LIFTED_PICTURE,
   liftExpressions,
+  type NeutralFace,
+  type RestingFace,
 } from '../../training/dataset/lifted.js';
 import { RenderedSet, type RenderedGroup } from '../../training/dataset/rendered.js';
 import { warpExpression } from '../../training/lift.js';
@@ -23,23 +25,14 @@ const face = Uint8Array.from(
 
 describe('another expression on a real face', () => {
   it('is the same picture where nothing moves', () => {
-    expect(warpExpression(face, DEFAULT_CROP, points, still, 1)).toEqual(face);
-    expect(
-      warpExpression(
-        face,
-        DEFAULT_CROP,
-        points,
-        points.map(() => 3),
-        0,
-      ),
-    ).toEqual(face);
+    expect(warpExpression(face, DEFAULT_CROP, points, still)).toEqual(face);
   });
 
   it('carries skin along with its landmarks', () => {
     const spot = new Uint8Array(64 * 64).fill(200);
     for (let y = 30; y < 33; y++) spot.fill(20, y * 64 + 30, y * 64 + 33);
     const down = points.map((_, i) => (i % 2 === 0 ? 0 : 4));
-    const moved = warpExpression(spot, DEFAULT_CROP, points, down, 1);
+    const moved = warpExpression(spot, DEFAULT_CROP, points, down);
     const darkest = moved.indexOf(Math.min(...moved));
     expect(Math.abs(Math.floor(darkest / 64) - 35)).toBeLessThanOrEqual(1);
     expect(Math.abs((darkest % 64) - 31)).toBeLessThanOrEqual(1);
@@ -59,14 +52,14 @@ describe('another expression on a real face', () => {
       return i % 2 === 1 && place >= 0 ? -4 * Math.sin((2 * Math.PI * place) / ring.length) : 0;
     });
     const flat = new Uint8Array(64 * 64).fill(150);
-    expect(warpExpression(flat, DEFAULT_CROP, mouth, still, 1)[46 * 64 + 32]).toBe(150);
-    const parted = warpExpression(flat, DEFAULT_CROP, mouth, open, 1);
+    expect(warpExpression(flat, DEFAULT_CROP, mouth, still)[46 * 64 + 32]).toBe(150);
+    const parted = warpExpression(flat, DEFAULT_CROP, mouth, open);
     expect(parted[46 * 64 + 32]).toBeLessThan(60);
     expect(parted[30 * 64 + 32]).toBe(150);
     const column = (picture: Uint8Array): number[] =>
       [42, 43, 44, 45, 46, 47, 48, 49].map((y) => picture[y * 64 + 32]!);
     // Teeth hang from the upper lip, at 42, and what they leave open stays dark.
-    const smiling = column(warpExpression(flat, DEFAULT_CROP, mouth, open, 1, 3));
+    const smiling = column(warpExpression(flat, DEFAULT_CROP, mouth, open, 3));
     expect(Math.min(...smiling.slice(0, 3))).toBeGreaterThan(200);
     expect(Math.max(...smiling.slice(3))).toBeLessThan(60);
     // The border is neither lip nor mouth: a camera sees some of both in one pixel.
@@ -131,25 +124,49 @@ describe('movements of landmarks', () => {
     expect(expressionMoves(setOf(rest[0]!), [0])).toEqual([]);
   });
 
+  const side = 320;
+  const stripes = Uint8Array.from(
+    { length: 3 * side * side },
+    (_, i) => 120 + 80 * Math.sin(Math.floor(i / 3 / side) / 3),
+  );
+  const neutral: NeutralFace = {
+    personId: 'real',
+    picture: { width: side, height: side, pixels: stripes },
+    landmarks: landmarks(0),
+    pose: { yawDeg: 2, pitchDeg: 0, rollDeg: 0 },
+    quality: 0.9,
+  };
+
+  it('start from shapes between the face’s own and those of others who are seen alike', () => {
+    const moves = [{ label: 'neutral', moves: new Float32Array(2 * 468) }];
+    const other = (personId: string, brow: number, yawDeg: number): RestingFace => ({
+      personId, landmarks: landmarks(brow), pose: { yawDeg, pitchDeg: 0, rollDeg: 0 },
+    }); // prettier-ignore
+    const brows = (others: readonly RestingFace[]): number[] => {
+      const options = { labels: ['neutral'], spec: DEFAULT_CROP, each: () => 8, weight: 1 };
+      const { a, b } = fitCrop(neutral.landmarks, LIFTED_PICTURE);
+      return liftExpressions(neutral, others, moves, options, new Random(3)).map(
+        ({ mesh }) => (mesh[3 * 33 + 1]! - mesh[3 * 105 + 1]!) / Math.hypot(a, b),
+      );
+    };
+    const own = 100 - 85;
+    for (const rise of brows([other('real', 12, 2), other('turned', 12, 40)]))
+      expect(rise).toBeCloseTo(own, 3);
+    const lent = brows([neutral, other('high', 12, 0), other('low', -6, 5)]);
+    expect(Math.min(...lent)).toBeGreaterThan(own - 6.001);
+    expect(Math.max(...lent)).toBeLessThan(own + 12.001);
+    expect(lent.filter((rise) => rise > own + 2)).not.toEqual([]);
+    expect(lent.filter((rise) => rise < own - 1)).not.toEqual([]);
+  });
+
   it('make every expression they know of a neutral face', () => {
     const moves = expressionMoves(
       setOf(group('neutral', 0, 0), group('surprise', 0.9, 12), group('anger', 0.8, -5)),
       [0, 1, 2],
     );
-    const side = 320;
-    const stripes = Uint8Array.from(
-      { length: 3 * side * side },
-      (_, i) => 120 + 80 * Math.sin(Math.floor(i / 3 / side) / 3),
-    );
-    const neutral = {
-      personId: 'real',
-      picture: { width: side, height: side, pixels: stripes },
-      landmarks: landmarks(0),
-      pose: { yawDeg: 2, pitchDeg: 0, rollDeg: 0 },
-      quality: 0.9,
-    };
     const lifted = liftExpressions(
       neutral,
+      [],
       moves,
       {
         labels: ['neutral', 'surprise', 'anger'],

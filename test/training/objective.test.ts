@@ -4,8 +4,10 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { selectBackend } from '../../encoder/backend/backend.js';
 import type { Tensors } from '../../encoder/formats/tfjs.js';
 import { softmax, VIEW_FEATURES } from '../../encoder/fusion.js';
+import { GEOMETRY_FEATURES } from '../../encoder/geometry.js';
 import { Random } from '../../encoder/random.js';
 import type { BatchTruth } from '../../training/batch.js';
+import { createLearner, toNetwork } from '../../training/learner.js';
 import { jensenShannon } from '../../training/metrics.js';
 import { disagreement, objective } from '../../training/objective.js';
 import { parseRecipe } from '../../training/recipe.js';
@@ -95,8 +97,62 @@ describe.each(['cpu', 'wasm'] as const)('the disagreement of views on %s', (back
   });
 });
 
-/** Two groups of two views that look different, three labels. */
-function smallBatch(): { tensors: Tensors; batch: BatchTruth; pixels: tf.Tensor2D } {
+describe('the landmarks in an embedding', () => {
+  beforeAll(() => selectBackend('cpu'));
+
+  it('have the share of its squared length that the recipe gives them', () => {
+    for (const geometryShare of [0.2, 0.75]) {
+      const recipe = parseRecipe({
+        stage: 'finetune',
+        head: { prototypesPerLabel: 1 },
+        geometryShare,
+      });
+      const lossOf = (pixels: tf.Tensor2D, tensors: Tensors, batch: BatchTruth): number =>
+        objective(pixels, { tensors, batch, recipe }).loss.dataSync()[0]!;
+      const [joined, expected] = tf.tidy(() => {
+        const { tensors, batch, pixels } = smallBatch(GEOMETRY);
+        const random = new Random(9);
+        const [hidden, project] = [
+          [GEOMETRY_FEATURES, 5],
+          [5, GEOMETRY],
+        ].map(([from, to]) => tf.randomNormal<tf.Rank.R2>([from!, to!], 0, 0.3, 'float32', 7));
+        const geometry = Float32Array.from({ length: batch.rows * GEOMETRY_FEATURES }, () => random.normal()); // prettier-ignore
+        const withStream = new Map([
+          ...tensors,
+          ['geometry.hidden.kernel', hidden!], ['geometry.hidden.bias', tf.zeros([5])],
+          ['geometry.project.kernel', project!], ['geometry.project.bias', tf.zeros([GEOMETRY])],
+        ] as [string, tf.Tensor][]); // prettier-ignore
+        const features = tf.tensor2d(geometry, [batch.rows, GEOMETRY_FEATURES]);
+        const bent = tf.matMul(tf.relu(tf.matMul(features, hidden!)), project!);
+        const unit = tf.div(bent, tf.norm(bent, 2, 1, true));
+        const byHand = tf.concat2d(
+          [tf.mul(pixels, Math.sqrt(1 - geometryShare)), tf.mul(unit, Math.sqrt(geometryShare))] as tf.Tensor2D[], 1,
+        ); // prettier-ignore
+        return [lossOf(pixels, withStream, { ...batch, geometry }), lossOf(byHand, tensors, batch)];
+      });
+      expect(joined).toBeCloseTo(expected!, 5);
+    }
+  });
+
+  it('keep that share in the network that is exported', () => {
+    const recipe = parseRecipe({ stage: 'finetune', geometryShare: 0.35 });
+    const learner = createLearner(recipe, ['a', 'b'], { shapes: 0, blendshapes: 0, frontal: 0 });
+    const some = (length: number) => ({ shape: [length], data: new Float32Array(length) });
+    const frame = { reference: some(3), mean: some(GEOMETRY_FEATURES), deviation: some(GEOMETRY_FEATURES) }; // prettier-ignore
+    const { geometry } = toNetwork(learner, recipe, learner.initial, learner.encoder.initialStatistics, frame); // prettier-ignore
+    expect(geometry!.share).toBe(0.35);
+  });
+
+  it('are refused all of it or none: then one of the streams would be idle', () => {
+    for (const geometryShare of [0, 1])
+      expect(() => parseRecipe({ stage: 'finetune', geometryShare })).toThrow(/geometryShare/);
+  });
+});
+
+const GEOMETRY = 6;
+
+/** Two groups of two views that look different, three labels. @param more numbers behind the pixels' own. */
+function smallBatch(more = 0): { tensors: Tensors; batch: BatchTruth; pixels: tf.Tensor2D } {
   const random = new Random(3);
   const drawn = (...shape: number[]): tf.Tensor => {
     const count = shape.reduce((product, length) => product * length, 1);
@@ -104,11 +160,11 @@ function smallBatch(): { tensors: Tensors; batch: BatchTruth; pixels: tf.Tensor2
   };
   const [rows, width] = [4, 8];
   const tensors = new Map([
-    ['projection.a', drawn(width, 6)],
+    ['projection.a', drawn(width + more, 6)],
     ['projection.a_bias', drawn(6)],
     ['projection.b', drawn(6, 5)],
-    ['head.prototypes', drawn(LABELS, width)],
-    ['head.query', drawn(width)],
+    ['head.prototypes', drawn(LABELS, width + more)],
+    ['head.query', drawn(width + more)],
     ['head.viewBias', drawn(VIEW_FEATURES)],
   ]);
   const pixels = drawn(rows, width);

@@ -28,13 +28,17 @@ export interface ExpressionMove {
  */
 export const LIFTED_PICTURE: CropSpec = { size: 384, eyeDistancePx: 72, eyeLinePx: 159 };
 
-/** A real neutral face in its picture. */
-export interface NeutralFace {
+/** How a real face rests. */
+export interface RestingFace {
   readonly personId: string;
-  readonly picture: TurnedPicture;
   /** 468 × 3 or more picture pixels. */
   readonly landmarks: Float32Array;
   readonly pose: { readonly yawDeg: number; readonly pitchDeg: number; readonly rollDeg: number };
+}
+
+/** A real neutral face in its picture. */
+export interface NeutralFace extends RestingFace {
+  readonly picture: TurnedPicture;
   readonly quality: number;
 }
 
@@ -65,29 +69,39 @@ export function expressionMoves(set: RenderedSet, indices: readonly number[]): E
   const neutrals = frontal.filter(({ label }) => label === 'neutral');
   return frontal.flatMap(({ personId, label, view, points }): ExpressionMove[] => {
     const own = neutrals.find(
-      (one) =>
-        one.view !== view &&
-        one.personId === personId &&
-        Math.abs(one.view.yawDeg - view.yawDeg) < MOST_TURN_DEG &&
-        Math.abs(one.view.pitchDeg - view.pitchDeg) < MOST_TURN_DEG,
+      (one) => one.view !== view && one.personId === personId && seenAlike(one.view, view),
     );
     return own ? [{ label, moves: points.map((value, i) => value - own.points[i]!) }] : [];
   });
 }
 
-/** Landmarks in crop pixels, moved: by 1 as measured landmarks move, by more as skin does. 468 × 3 */
-function movedLandmarks(
-  landmarks: Float32Array,
-  moves: CropPoints,
-  strength: number,
-): Float32Array {
+/** Faces turned further apart than this differ by their turn, not by their shape. */
+function seenAlike(one: RestingFace['pose'], other: RestingFace['pose']): boolean {
+  return (
+    Math.abs(one.yawDeg - other.yawDeg) < MOST_TURN_DEG &&
+    Math.abs(one.pitchDeg - other.pitchDeg) < MOST_TURN_DEG
+  );
+}
+
+/** From a face's landmarks to those of each other person who is seen alike, in pixels of LIFTED_PICTURE. */
+function waysToOthers(own: RestingFace, others: readonly RestingFace[]): CropPoints[] {
+  const points = cropPoints(own.landmarks, LIFTED_PICTURE);
+  return others
+    .filter(({ personId, pose }) => personId !== own.personId && seenAlike(pose, own.pose))
+    .map(({ landmarks }) =>
+      cropPoints(landmarks, LIFTED_PICTURE).map((value, i) => value - points[i]!),
+    );
+}
+
+/** Landmarks in pixels of LIFTED_PICTURE, moved. 468 × 3 */
+function movedLandmarks(landmarks: Float32Array, moves: CropPoints): Float32Array {
   const { a, b } = fitCrop(landmarks, LIFTED_PICTURE);
   const scale = Math.hypot(a, b);
   const points = cropPoints(landmarks, LIFTED_PICTURE);
   return Float32Array.from({ length: 3 * POINTS }, (_, i) => {
     const [point, axis] = [Math.floor(i / 3), i % 3];
     if (axis === 2) return scale * landmarks[i]!;
-    return points[2 * point + axis]! + strength * moves[2 * point + axis]!;
+    return points[2 * point + axis]! + moves[2 * point + axis]!;
   });
 }
 
@@ -108,28 +122,41 @@ export interface LiftOptions {
   readonly weight: number;
 }
 
-/** A face with every expression for which there are movements, some of them each. */
+/**
+ * A face with every expression for which there are movements, some of them each. Each starts from a
+ * shape somewhere between the face's own and another person's, so that a mouth or brow that rests as few
+ * do is not taken for an expression.
+ * @param others neutral faces whose shapes are lent; those turned otherwise are passed over.
+ */
 export function liftExpressions(
-  { personId, picture, landmarks, pose, quality }: NeutralFace,
+  face: NeutralFace,
+  others: readonly RestingFace[],
   moves: readonly ExpressionMove[],
   { labels, spec, each, weight }: LiftOptions,
   random: Random,
 ): LiftedFace[] {
+  const { personId, picture, landmarks, pose, quality } = face;
   const points = cropPoints(landmarks, LIFTED_PICTURE);
+  const still = new Float32Array(points.length);
+  const shapes = waysToOthers(face, others);
   const { size, eyeDistancePx } = LIFTED_PICTURE;
   const neutral = cut(picture, landmarks, LIFTED_PICTURE);
   return labels.flatMap((name, label) => {
     const own = moves.filter((move) => move.label === name);
     const count = own.length === 0 ? 0 : each(name);
     return Array.from({ length: count }, (): LiftedFace => {
-      const { moves: chosen } = own[random.integer(own.length)]!;
-      const strength = random.between(LEAST_GAIN, MOST_GAIN);
+      const expression = own[random.integer(own.length)]!.moves;
+      const gain = random.between(LEAST_GAIN, MOST_GAIN);
+      const shape = shapes[random.integer(shapes.length)] ?? still;
+      const lent = random.uniform();
+      const moved = (by: number): CropPoints =>
+        expression.map((value, i) => by * value + lent * shape[i]!);
       const teeth = random.between(0, MOST_TEETH * eyeDistancePx);
-      const grey = warpExpression(neutral, LIFTED_PICTURE, points, chosen, strength, teeth);
+      const grey = warpExpression(neutral, LIFTED_PICTURE, points, moved(gain), teeth);
       const lifted = { width: size, height: size, pixels: rgbOf(grey) };
-      const seen = movedLandmarks(landmarks, chosen, 1);
+      const seen = movedLandmarks(landmarks, moved(1));
       const view = { ...pose, quality, crop: cut(lifted, seen, spec), landmarks: seen };
-      const mesh = movedLandmarks(landmarks, chosen, strength);
+      const mesh = movedLandmarks(landmarks, moved(gain));
       return { personId, label, weight, picture: lifted, mesh, views: [view] };
     });
   });
