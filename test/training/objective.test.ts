@@ -130,7 +130,7 @@ describe('the landmarks in an embedding', () => {
         ); // prettier-ignore
         return [lossOf(pixels, withStream, { ...batch, geometry }), lossOf(byHand, tensors, batch)];
       });
-      expect(joined).toBeCloseTo(expected!, 5);
+      expect(joined).toBeCloseTo(expected, 5);
     }
   });
 
