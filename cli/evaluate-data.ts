@@ -3,7 +3,7 @@ import { EXPRESSION_LABELS } from '../core/types.js';
 import type { LocalInference } from '../runtime/inference/local.js';
 import {
   isRendered, openRendered, renderedGroups,
-  type EvaluatedGroup, type Split,
+  type EvaluatedGroup, type Split, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
@@ -12,7 +12,7 @@ import { requireSplit } from './rendered-split.js';
 export interface DataOptions extends PictureSource {
   readonly split: Split | 'all';
   readonly cache?: string;
-  readonly turn?: readonly number[];
+  readonly turn?: readonly Turn[];
 }
 
 const BATCH = 32;
@@ -51,7 +51,7 @@ export class EvaluationData {
         inference.triangles,
       ),
       cache: options.cache,
-      turnsDeg: options.turn,
+      turns: options.turn,
     });
     this.#skipped.push(...skipped);
     this.#notes.push(...notes);

@@ -12,7 +12,7 @@ import {
 import { EvaluationData, type DataOptions } from './evaluate-data.js';
 import { writeMap } from './evaluate-map.js';
 import { printResult } from './output.js';
-import { angles, counts, percentages, wholeNumber } from './synth-options.js';
+import { counts, percentages, turns, wholeNumber } from './synth-options.js';
 
 interface Options extends DataOptions {
   readonly model: string;
@@ -77,8 +77,8 @@ export function register(program: Command): void {
     )
     .option(
       '--turn <degrees>',
-      'turns single pictures by these yaws into groups of several views: -40,-20,20,40',
-      angles,
+      'turns single pictures into groups of several views, by yaw or yaw:pitch: -40,-20:15,20:-15,40',
+      turns,
     )
     .option('--cache <dir>', 'keeps crops and poses of pictures, so that faces are found once')
     .option('--map <svg>', 'draws the embeddings as a map: by label, person and yaw')

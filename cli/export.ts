@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
-import { exportModel, networkOf, selectBackend } from '../training/index.js';
+import { exportModel, networkOf, selectBackend, type Turn } from '../training/index.js';
 import type { Network } from '../encoder/index.js';
 import { printResult, progress } from './output.js';
-import { angles } from './synth-options.js';
+import { turns } from './synth-options.js';
 import { openHeldOut } from './train-data.js';
 import { openRun, openWeights } from './weights.js';
 
@@ -13,7 +13,7 @@ interface Options {
   readonly data: string;
   readonly out: string;
   readonly root: string;
-  readonly turn?: number[];
+  readonly turn?: Turn[];
   readonly cache?: string;
   readonly name: string;
   readonly provenance?: string;
@@ -34,7 +34,7 @@ export function register(program: Command): void {
     )
     .requiredOption('--out <dir>', 'the package; an older one there is replaced')
     .option('--root <dir>', 'where the paths of a manifest start', '.')
-    .option('--turn <degrees>', 'as in training', angles)
+    .option('--turn <degrees>', 'as in training', turns)
     .option('--cache <dir>', 'keeps the faces found in pictures')
     .option('--name <name>', 'what the manifest calls it', 'clmex-small')
     .option('--provenance <file>', 'JSON that the manifest repeats under `training`')

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import type { Face } from '../core/types.js';
 import type { FramePixels } from '../runtime/inference/inference.js';
 import { decodePicture, type Picture } from '../runtime/image.js';
-import { turnFace } from '../training/index.js';
+import { turnFace, type Turn } from '../training/index.js';
 
 /** The face of one picture, or why there is none. */
 export interface FoundFace {
@@ -63,35 +63,31 @@ export class FaceCache {
   }
 
   /**
-   * The face as the picture shows it, then turned by each of these yaws; see turnFace. Never throws
+   * The face as the picture shows it, then turned by each of these; see turnFace. Never throws
    * for a bad picture: `reason` says what is wrong with it, and there is one answer only.
    */
-  async find(path: string, turnsDeg: readonly number[] = []): Promise<FoundFace[]> {
+  async find(path: string, turns: readonly Turn[] = []): Promise<FoundFace[]> {
     const bytes = await readFile(path).catch(() => undefined);
     if (bytes === undefined) return [{ ...NOTHING, reason: 'cannot be read' }];
     const hash = createHash('sha256').update(bytes).digest('hex');
-    const keys = [hash, ...turnsDeg.map((yawDeg) => `${hash}-yaw${yawDeg}`)];
+    const keys = [hash, ...turns.map(({ yawDeg, pitchDeg }) => `${hash}-yaw${yawDeg}-pitch${pitchDeg}`)]; // prettier-ignore
     const cached = await Promise.all(keys.map((key) => this.#load(key)));
     if (cached.every((face) => face !== undefined)) return cached;
-    const found = await this.#measure(bytes, path, turnsDeg);
+    const found = await this.#measure(bytes, path, turns);
     if (found[0]!.reason === undefined) {
       await Promise.all(found.map((face, i) => this.#save(keys[i]!, face)));
     }
     return found;
   }
 
-  async #measure(
-    bytes: Uint8Array,
-    path: string,
-    turnsDeg: readonly number[],
-  ): Promise<FoundFace[]> {
+  async #measure(bytes: Uint8Array, path: string, turns: readonly Turn[]): Promise<FoundFace[]> {
     const picture = await decodePicture(bytes, path).catch(() => undefined);
     if (picture === undefined) return [{ ...NOTHING, reason: 'is no picture that can be decoded' }];
     if (meanOf(picture.pixels) < BLACK) return [{ ...NOTHING, reason: 'is black' }];
     const face = await this.#finder.find(picture);
-    if (face === undefined) return [NOTHING, ...turnsDeg.map(() => NOTHING)];
+    if (face === undefined) return [NOTHING, ...turns.map(() => NOTHING)];
     const found = [describe(face)];
-    const turned = turnsDeg.length === 0 ? [] : turnFace(picture, face.landmarks, this.#finder.triangles, turnsDeg); // prettier-ignore
+    const turned = turns.length === 0 ? [] : turnFace(picture, face.landmarks, this.#finder.triangles, turns); // prettier-ignore
     for (const view of turned) {
       const seen = await this.#finder.find(view);
       found.push(seen ? describe(seen) : NOTHING);

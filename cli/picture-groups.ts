@@ -8,7 +8,7 @@ import { decodePicture } from '../runtime/image.js';
 import type { FramePixels } from '../runtime/inference/inference.js';
 import {
   expressionMoves, liftExpressions, turnFace,
-  type LabelledGroup, type LiftedFace, type NeutralFace, type RenderedSet,
+  type LabelledGroup, type LiftedFace, type NeutralFace, type RenderedSet, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
 import { progress } from './output.js';
@@ -22,8 +22,8 @@ export interface PictureGroupsOptions {
   readonly labels: readonly string[];
   /** Share of each in the loss of labels. */
   readonly weight: number;
-  /** Yaws by which single pictures are turned into groups; see turnFace. */
-  readonly turnsDeg: readonly number[];
+  /** By which single pictures are turned into groups; see turnFace. */
+  readonly turns: readonly Turn[];
 }
 
 /** A neutral face and the file of its picture. */
@@ -42,9 +42,9 @@ export interface PictureGroups {
  * @throws ClmexError `invalid-argument` where no picture shows a face under a known label.
  */
 export async function pictureGroups(options: PictureGroupsOptions): Promise<PictureGroups> {
-  const { source, labels, cache, turnsDeg, weight } = options;
+  const { source, labels, cache, turns, weight } = options;
   const read = await withFaceFinder((finder) =>
-    readGroups(source, { labels, finder, cache, turnsDeg }),
+    readGroups(source, { labels, finder, cache, turns }),
   );
   for (const line of linesOf(read.skipped)) progress(line);
   const groups = read.groups.flatMap((group) => labelled(group, weight));
@@ -91,8 +91,8 @@ export interface LiftedGroupsOptions {
   readonly weight: number;
   /** Pictures of a face and expression that the real ones lack. */
   readonly each: number;
-  /** Yaws by which every one is turned as well. */
-  readonly turnsDeg: readonly number[];
+  /** By which every one is turned as well. */
+  readonly turns: readonly Turn[];
   readonly seed: number;
 }
 
@@ -104,7 +104,7 @@ export interface LiftedGroupsOptions {
 export async function liftedGroups(
   { groups, neutral }: PictureGroups,
   rendered: RenderedSet,
-  { labels, weight, each, turnsDeg, seed }: LiftedGroupsOptions,
+  { labels, weight, each, turns, seed }: LiftedGroupsOptions,
 ): Promise<LabelledGroup[]> {
   if (neutral.length === 0) {
     throw new ClmexError('invalid-argument', 'shows no neutral face that could be lifted', {
@@ -123,7 +123,7 @@ export async function liftedGroups(
     for (const [i, { path, ...face }] of neutral.entries()) {
       const picture = await decodePicture(await readFile(path), path);
       for (const one of liftExpressions({ ...face, picture }, neutral, moves, options, random))
-        lifted.push(await withTurns(one, finder, turnsDeg));
+        lifted.push(await withTurns(one, finder, turns));
       if ((i + 1) % LIFTED_PROGRESS_EVERY === 0)
         progress(`lifted ${lifted.length} expressions onto ${i + 1} of ${neutral.length} faces`);
     }
@@ -135,10 +135,10 @@ export async function liftedGroups(
 async function withTurns(
   { picture, mesh, ...group }: LiftedFace,
   finder: PictureFaceFinder,
-  turnsDeg: readonly number[],
+  turns: readonly Turn[],
 ): Promise<LabelledGroup> {
   const views = [...group.views];
-  for (const view of turnFace(picture, mesh, finder.triangles, turnsDeg)) {
+  for (const view of turnFace(picture, mesh, finder.triangles, turns)) {
     const face = await finder.find(view);
     if (face === undefined) continue;
     const { crop, landmarks, pose, quality } = face;

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import type { FusionView } from '../encoder/fusion.js';
 import {
   isDdcf, isKdef, readDdcf, readFolder, readKdef, readManifestCsv,
-  type LabelledPicture, type PictureList,
+  type LabelledPicture, type PictureList, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { FaceCache, type FoundFace, type PictureFaceFinder } from './face-cache.js';
 import { progress } from './output.js';
@@ -43,7 +43,7 @@ export interface ReadOptions {
   /** Keeps what was found in pictures. */
   readonly cache?: string | undefined;
   /** Single pictures of faces that look into the camera become groups: turned by these yaws too. */
-  readonly turnsDeg?: readonly number[] | undefined;
+  readonly turns?: readonly Turn[] | undefined;
 }
 
 /** A face further aside than this is not turned: too much of it is hidden. */
@@ -73,7 +73,7 @@ export async function readGroups(
   const read: ReadGroup[] = [];
   let done = 0;
   for (const pictures of groups.values()) {
-    const views = await viewsOf(pictures, faces, options.turnsDeg ?? [], skipped);
+    const views = await viewsOf(pictures, faces, options.turns ?? [], skipped);
     const { personId, label } = pictures[0]!;
     read.push({ personId, label: options.labels.indexOf(label), views });
     const before = done;
@@ -99,13 +99,13 @@ function grouped(pictures: readonly LabelledPicture[]): Map<string, LabelledPict
 async function viewsOf(
   pictures: readonly LabelledPicture[],
   faces: FaceCache,
-  turnsDeg: readonly number[],
+  turns: readonly Turn[],
   skipped: Skipped[],
 ): Promise<ReadView[]> {
   const views: ReadView[] = [];
   for (const { path, yawDeg } of pictures) {
-    const turns = pictures.length === 1 ? turnsDeg : [];
-    const [face, ...turned] = (await faces.find(path, turns)) as [FoundFace, ...FoundFace[]];
+    const made = pictures.length === 1 ? turns : [];
+    const [face, ...turned] = (await faces.find(path, made)) as [FoundFace, ...FoundFace[]];
     const { reason, ...view } = face;
     if (reason !== undefined) skipped.push({ path, reason });
     const same = view.crop && views.find((other) => other.crop && equal(other.crop, view.crop!));

@@ -1,4 +1,8 @@
 import { InvalidArgumentError } from 'commander';
+import type { Turn } from '../training/index.js';
+
+/** Further round, a picture shows too little of what a turn would bring to light. */
+const [MOST_YAW_DEG, MOST_PITCH_DEG] = [75, 45];
 
 /** A whole number from `least` up, for commander. */
 export function wholeNumber(least: number): (text: string) => number {
@@ -25,11 +29,16 @@ export function percentages(text: string): number[] {
   throw new InvalidArgumentError('Allowed: percentages above 0, up to 100, with commas between.');
 }
 
-/** Degrees with commas between, for commander. */
-export function angles(text: string): number[] {
-  const values = text.split(',').map(Number);
-  if (values.every((value) => Number.isFinite(value) && Math.abs(value) <= 75)) return values;
-  throw new InvalidArgumentError('Allowed: numbers from -75 to 75 with commas between.');
+/** Yaws, each with a pitch behind a colon where it has one, with commas between, for commander. */
+export function turns(text: string): Turn[] {
+  return text.split(',').map((turn) => {
+    const [yawDeg, pitchDeg = 0, ...rest] = turn.split(':').map(Number);
+    const known = Math.abs(yawDeg!) <= MOST_YAW_DEG && Math.abs(pitchDeg) <= MOST_PITCH_DEG;
+    if (known && rest.length === 0 && turn.trim() !== '') return { yawDeg: yawDeg!, pitchDeg };
+    throw new InvalidArgumentError(
+      `Allowed: YAW or YAW:PITCH with commas between, yaws from -${MOST_YAW_DEG} to ${MOST_YAW_DEG}, pitches from -${MOST_PITCH_DEG} to ${MOST_PITCH_DEG}.`,
+    );
+  });
 }
 
 /** Where the meshes and portraits are: --data, else CLMEX_DATA, else beside the project. */

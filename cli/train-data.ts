@@ -2,7 +2,7 @@ import { EXPRESSION_LABELS } from '../core/types.js';
 import { Random } from '../encoder/random.js';
 import {
   isRendered, joinGroups, listedGroups, openRendered, renderedGroups, shareOfLabels, withBlendshapes,
-  type GroupSet, type LabelledGroup, type Recipe, type RenderedSet, type TrainingData,
+  type GroupSet, type LabelledGroup, type Recipe, type RenderedSet, type TrainingData, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { ClmexError } from '../core/errors.js';
 import { progress } from './output.js';
@@ -14,7 +14,7 @@ import { requireSplit } from './rendered-split.js';
 export interface DataOptions {
   readonly data: string;
   readonly root: string;
-  readonly turn?: readonly number[] | undefined;
+  readonly turn?: readonly Turn[] | undefined;
   readonly cache?: string | undefined;
 }
 
@@ -100,7 +100,7 @@ async function openData(options: DataOptions, recipe: Recipe): Promise<Opened> {
   }
   const source = sourceOf(data, root);
   const labels = EXPRESSION_LABELS;
-  const { groups } = await pictureGroups({ source, cache, labels, weight: 1, turnsDeg: turn });
+  const { groups } = await pictureGroups({ source, cache, labels, weight: 1, turns: turn });
   return { set: listedGroups(labels, groups), ...splitPeople(groups, recipe.seed) };
 }
 
@@ -157,8 +157,8 @@ async function picturesBeside(
   const { weight } = recipe.pictures;
   const source = sourceOf(path, root);
   // Lifted faces have every label, the pictures may not: were they turned, a turn would tell the label.
-  const turnsDeg = lift === 0 ? turn : [];
-  const read = await pictureGroups({ source, cache, labels, weight, turnsDeg });
+  const turns = lift === 0 ? turn : [];
+  const read = await pictureGroups({ source, cache, labels, weight, turns });
   if (lift === 0) return read.groups;
   if (rendered === undefined) {
     throw new ClmexError('invalid-argument', 'expressions are learned from rendered people', {
@@ -167,7 +167,7 @@ async function picturesBeside(
       allowed: '0 where --data is no rendered set',
     });
   }
-  const options = { labels, weight, each: lift, turnsDeg: turn, seed: recipe.seed };
+  const options = { labels, weight, each: lift, turns: turn, seed: recipe.seed };
   return [...read.groups, ...(await liftedGroups(read, rendered, options))];
 }
 

@@ -7,11 +7,11 @@ import { BACKENDS } from '../encoder/backend/backend.js';
 import { TRAINING_PROVIDERS } from '../encoder/backend/onnxruntime.js';
 import {
   parseRecipe, selectBackend, train, writeCurves,
-  type LogEntry, type Recipe,
+  type LogEntry, type Recipe, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { printResult, progress } from './output.js';
 import { openTrainingData } from './train-data.js';
-import { angles, wholeNumber } from './synth-options.js';
+import { turns, wholeNumber } from './synth-options.js';
 import { openWeights } from './weights.js';
 
 interface Options {
@@ -29,7 +29,7 @@ interface Options {
   readonly pictures?: string;
   readonly root: string;
   readonly lift: number;
-  readonly turn?: number[];
+  readonly turn?: Turn[];
   readonly cache?: string;
   readonly blendshapes?: string;
   readonly json: boolean;
@@ -83,8 +83,8 @@ export function register(program: Command): void {
       )
       .option(
         '--turn <degrees>',
-        'turns single pictures, with --lift the lifted ones, by these yaws into groups of several views: -40,-20,20,40',
-        angles,
+        'turns single pictures, with --lift the lifted ones, into groups of several views, by yaw or yaw:pitch: -40,-20:15,20:-15,40',
+        turns,
       )
       .option(
         '--blendshapes <task>',

@@ -37,5 +37,5 @@ export type { FoldProtocol } from './probe.js';
 export { parseRecipe, recipeJsonSchema, type Recipe } from './recipe.js';
 export { shareOfLabels } from './sampler.js';
 export { statisticsOf, trainingStatistics, withStatistics } from './statistics.js';
-export { turnFace } from './turn.js';
+export { turnFace, type Turn } from './turn.js';
 export { train, type LogEntry, type TrainingData } from './trainer.js';

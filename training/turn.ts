@@ -1,5 +1,5 @@
 import {
-  add, apply, norm, normalize, rotationFromVector, scale, subtract, toRadians,
+  add, apply, multiply, norm, normalize, rotationFromVector, scale, subtract, toRadians,
   type Vec3,
 } from '../core/geometry.js'; // prettier-ignore
 
@@ -8,6 +8,12 @@ export interface TurnedPicture {
   readonly width: number;
   readonly height: number;
   readonly pixels: Uint8Array;
+}
+
+/** Where a face is seen from, against its picture; signs as in core's HeadPose. Degrees. */
+export interface Turn {
+  readonly yawDeg: number;
+  readonly pitchDeg: number;
 }
 
 /** The border of MediaPipe's mesh, in order around. */
@@ -35,23 +41,23 @@ interface Vertices {
 /**
  * The face of a picture seen from another side (face profiling, Zhu et al. 2016, "Face alignment
  * across large poses", section 4): the measured mesh carries the picture's pixels, is turned about the head's own
- * upright axis and drawn with a depth buffer, so that what the turn hides is hidden. Around it lies a
+ * upright axis, then about the line through its temples as the picture shows it, and drawn with a depth buffer, so that what the turn hides is hidden. Around it lies a
  * ring for the sides of the head, which turns too, and the picture's background, which stays; skin
  * that the picture shows foreshortened is stretched. Sound for faces that look into the camera, up to
  * about 60°.
  * @param landmarks 468 × 3 picture pixels, depth in the same scale, as in core's Face.
- * @param triangles three indices each. @param yawsDeg turns to make, positive as in core's HeadPose.
+ * @param triangles three indices each.
  * @returns the face and its surroundings, a picture a turn.
  */
 export function turnFace(
   picture: TurnedPicture,
   landmarks: Float32Array,
   triangles: readonly number[],
-  yawsDeg: readonly number[],
+  turns: readonly Turn[],
 ): TurnedPicture[] {
   const { window, points } = windowAround(picture, landmarks);
   const all = [...triangles, ...ringTriangles()];
-  return yawsDeg.map((yawDeg) => draw(window, turned(points, window.width, yawDeg), all));
+  return turns.map((turn) => draw(window, turned(points, window.width, turn), all));
 }
 
 /** The face and its surroundings, at most as fine as needed, with the points in it. */
@@ -87,7 +93,7 @@ function windowAround(picture: TurnedPicture, landmarks: Float32Array) {
 }
 
 /** Mesh, the ring around it, and a rim that stays; before and after the turn. */
-function turned(points: Float32Array, side: number, yawDeg: number): Vertices {
+function turned(points: Float32Array, side: number, { yawDeg, pitchDeg }: Turn): Vertices {
   const at = (index: number): Vec3 => [points[3 * index]!, points[3 * index + 1]!, points[3 * index + 2]!]; // prettier-ignore
   const centre = scale(add(at(LEFT), at(RIGHT)), 0.5);
   const halfWidth = norm(subtract(at(LEFT), at(RIGHT))) / 2;
@@ -105,7 +111,10 @@ function turned(points: Float32Array, side: number, yawDeg: number): Vertices {
   const moving = [...Array.from({ length: POINTS }, (_, i) => at(i)), ...ring];
   const down = normalize(subtract(at(CHIN), at(FOREHEAD)));
   // A positive turn about the downward axis takes the nose, which points at us, to the right.
-  const turn = rotationFromVector(scale(down, -toRadians(yawDeg)));
+  const yaw = rotationFromVector(scale(down, -toRadians(yawDeg)));
+  const across = normalize(subtract(at(RIGHT), at(LEFT)));
+  const pitch = rotationFromVector(scale(across, -toRadians(pitchDeg)));
+  const turn = multiply(pitch, yaw);
   const moved = moving.map((point) => add(centre, apply(turn, subtract(point, centre))));
   return {
     from: Float32Array.from([...moving, ...rim].flatMap(([x, y]) => [x, y])),

@@ -6,9 +6,11 @@ import { liftedGroups, pictureGroups, type PictureGroups } from '../../cli/pictu
 import type { PictureSource } from '../../cli/read-groups.js';
 import { EXPRESSION_LABELS } from '../../core/types.js';
 import { RenderedSet, type RenderedGroup } from '../../training/dataset/rendered.js';
+import type { Turn } from '../../training/index.js';
 import { describeWithData, sharedData } from '../support/shared-data.js';
 
 const [UPPER_LIP, LOWER_LIP] = [13, 14];
+const yawOnly = (yawDeg: number): Turn => ({ yawDeg, pitchDeg: 0 });
 /** Lower lip and chin of the mesh, by how much of a dropping jaw's way they take: less near the corners. */
 const JAW = new Map<number, readonly number[]>([
   [0.35, [95, 324, 146, 375]],
@@ -27,7 +29,7 @@ describeWithData('expressions lifted onto real faces', () => {
     const manifest = join(root, 'm.csv');
     await writeFile(manifest, `path,label\nneutral/${file},neutral\n`);
     source = { manifest, root: sharedData('london') };
-    read = await pictureGroups({ source, labels: EXPRESSION_LABELS, weight: 1, turnsDeg: [] });
+    read = await pictureGroups({ source, labels: EXPRESSION_LABELS, weight: 1, turns: [] });
   }, 60_000);
   afterAll(async () => {
     await rm(root, { recursive: true });
@@ -51,12 +53,12 @@ describeWithData('expressions lifted onto real faces', () => {
     return set;
   };
 
-  const lift = (turnsDeg: number[]) =>
+  const lift = (yawsDeg: number[]) =>
     liftedGroups(read, rendered(), {
       labels: EXPRESSION_LABELS,
       weight: 0.5,
       each: 2,
-      turnsDeg,
+      turns: yawsDeg.map(yawOnly),
       seed: 1,
     });
 
@@ -96,7 +98,7 @@ describeWithData('expressions lifted onto real faces', () => {
   });
 
   it('are refused where no neutral face is there to lift', async () => {
-    const options = { labels: EXPRESSION_LABELS, weight: 1, each: 1, turnsDeg: [], seed: 1 };
+    const options = { labels: EXPRESSION_LABELS, weight: 1, each: 1, turns: [], seed: 1 };
     await expect(liftedGroups({ ...read, neutral: [] }, rendered(), options)).rejects.toMatchObject(
       {
         code: 'invalid-argument',
@@ -106,9 +108,14 @@ describeWithData('expressions lifted onto real faces', () => {
   });
 
   it('stay as sharp as their picture: a face lifted to rest is turned as the picture itself is', async () => {
-    const turnsDeg = [-40, 20];
-    const [rest] = await lift(turnsDeg);
-    const own = await pictureGroups({ source, labels: EXPRESSION_LABELS, weight: 1, turnsDeg });
+    const yawsDeg = [-40, 20];
+    const [rest] = await lift(yawsDeg);
+    const own = await pictureGroups({
+      source,
+      labels: EXPRESSION_LABELS,
+      weight: 1,
+      turns: yawsDeg.map(yawOnly),
+    });
     const [picture] = own.groups;
     expect(picture!.views).toHaveLength(3);
     for (const [i, { crop }] of picture!.views.entries()) {

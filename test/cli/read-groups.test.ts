@@ -8,6 +8,7 @@ import { PictureFaceFinder } from '../../cli/face-cache.js';
 import { EXPRESSION_LABELS } from '../../core/types.js';
 import { createOnnxRuntime } from '../../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../../runtime/faces/faces.js';
+import type { Turn } from '../../training/index.js';
 import { describeWithData, sharedData } from '../support/shared-data.js';
 
 const nobody = new PictureFaceFinder(() => Promise.resolve(undefined), []);
@@ -75,8 +76,8 @@ describeWithData('faces of real pictures', () => {
   let stage: FaceStage;
   let finder: PictureFaceFinder;
   let looked = 0;
-  const read = (source: PictureSource, turnsDeg: number[] = []) =>
-    readGroups(source, { labels, finder, cache, turnsDeg });
+  const read = (source: PictureSource, turns: Turn[] = []) =>
+    readGroups(source, { labels, finder, cache, turns });
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'clmex-real-'));
     cache = join(root, 'cache');
@@ -91,16 +92,24 @@ describeWithData('faces of real pictures', () => {
     await rm(root, { recursive: true });
   });
 
-  it('are turned to the yaws that are asked for, as the landmark model measures them', async () => {
+  it('are turned to where it is asked for, as the landmark model measures them', async () => {
     const [file] = (await readdir(sharedData('london', 'smiling'))).filter((name) => /\.(jpg|png)$/.test(name)); // prettier-ignore
     const manifest = join(root, 'm.csv');
     await writeFile(manifest, `path,label\nsmiling/${file},happiness\n`);
-    const turns = [-50, -25, 25, 50];
+    const turns = [
+      { yawDeg: -50, pitchDeg: 0 },
+      { yawDeg: -25, pitchDeg: 20 },
+      { yawDeg: 0, pitchDeg: 20 },
+      { yawDeg: 25, pitchDeg: -20 },
+      { yawDeg: 50, pitchDeg: 0 },
+    ];
     const { groups } = await read({ manifest, root: sharedData('london') }, turns);
     const [front, ...turned] = groups[0]!.views;
     expect(turned).toHaveLength(turns.length);
-    const off = turned.map(({ yawDeg }, i) => Math.abs(yawDeg - front!.yawDeg - turns[i]!));
-    expect(off.reduce((sum, degrees) => sum + degrees, 0) / off.length).toBeLessThan(8);
+    for (const angle of ['yawDeg', 'pitchDeg'] as const) {
+      const off = turned.map((view, i) => Math.abs(view[angle] - front![angle] - turns[i]![angle]));
+      expect(off.reduce((sum, degrees) => sum + degrees, 0) / off.length).toBeLessThan(8);
+    }
     expect(turned.every(({ crop }) => crop?.length === 64 * 64)).toBe(true);
     const before = looked;
     const again = await read({ manifest, root: sharedData('london') }, turns);

@@ -40,21 +40,34 @@ describe('a face turned about its own axis', () => {
   const nose = picture((x, y) => (Math.hypot(x - side / 2, y - side / 2) < 6 ? 255 : 0));
 
   it('keeps its place without a turn', () => {
-    const [same] = turnFace(nose, landmarks, triangles, [0]);
+    const [same] = turnFace(nose, landmarks, triangles, [{ yawDeg: 0, pitchDeg: 0 }]);
     expect(centroid(same!)[0]).toBeCloseTo(0.5, 1);
     expect(centroid(same!)[1]).toBeCloseTo(0.5, 1);
   });
 
   it('takes its nose to the picture’s right by positive yaw, and back by negative', () => {
-    const [right, left] = turnFace(nose, landmarks, triangles, [30, -30]);
+    const [right, left] = turnFace(nose, landmarks, triangles, [
+      { yawDeg: 30, pitchDeg: 0 },
+      { yawDeg: -30, pitchDeg: 0 },
+    ]);
     expect(centroid(right!)[0]).toBeGreaterThan(0.55);
     expect(centroid(left!)[0]).toBeLessThan(0.45);
     expect(centroid(right!)[1]).toBeCloseTo(0.5, 1);
   });
 
+  it('lifts its nose by positive pitch, and lowers it by negative', () => {
+    const [up, down] = turnFace(nose, landmarks, triangles, [
+      { yawDeg: 0, pitchDeg: 25 },
+      { yawDeg: 0, pitchDeg: -25 },
+    ]);
+    expect(centroid(up!)[1]).toBeLessThan(0.45);
+    expect(centroid(down!)[1]).toBeGreaterThan(0.55);
+    expect(centroid(up!)[0]).toBeCloseTo(0.5, 1);
+  });
+
   it('leaves the background where it is', () => {
     const frame = picture((x, y) => (Math.max(Math.abs(x - 60), Math.abs(y - 60)) > 56 ? 200 : 0));
-    const [turned] = turnFace(frame, landmarks, triangles, [45]);
+    const [turned] = turnFace(frame, landmarks, triangles, [{ yawDeg: 45, pitchDeg: 20 }]);
     const { width, pixels } = turned!;
     expect(pixels[0]).toBeGreaterThan(150);
     expect(pixels[3 * (width * width - 1)]).toBeGreaterThan(150);
