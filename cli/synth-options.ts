@@ -32,9 +32,10 @@ export function percentages(text: string): number[] {
 /** Yaws, each with a pitch behind a colon where it has one, with commas between, for commander. */
 export function turns(text: string): Turn[] {
   return text.split(',').map((turn) => {
-    const [yawDeg, pitchDeg = 0, ...rest] = turn.split(':').map(Number);
-    const known = Math.abs(yawDeg!) <= MOST_YAW_DEG && Math.abs(pitchDeg) <= MOST_PITCH_DEG;
-    if (known && rest.length === 0 && turn.trim() !== '') return { yawDeg: yawDeg!, pitchDeg };
+    const parts = turn.split(':').map((part) => (part.trim() === '' ? NaN : Number(part)));
+    const [yawDeg = NaN, pitchDeg = 0] = parts;
+    const known = Math.abs(yawDeg) <= MOST_YAW_DEG && Math.abs(pitchDeg) <= MOST_PITCH_DEG;
+    if (known && parts.length <= 2) return { yawDeg, pitchDeg };
     throw new InvalidArgumentError(
       `Allowed: YAW or YAW:PITCH with commas between, yaws from -${MOST_YAW_DEG} to ${MOST_YAW_DEG}, pitches from -${MOST_PITCH_DEG} to ${MOST_PITCH_DEG}.`,
     );
