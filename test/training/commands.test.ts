@@ -244,11 +244,13 @@ describe('training from the command line', () => {
       ['evaluate', '--data', 'set', '--probe', '2', '--label-shares', '10,500'],
       /--label-shares.*percentages above 0, up to 100/,
     ],
-    ...['80', '20:50', '10:5:1', '10,', '10:', ':5', 'left'].map((turn): [string, string[], RegExp] => [
-      `a turn of ${turn}`,
-      ['evaluate', '--data', 'set', '--turn', turn],
-      /--turn.*yaws from -75 to 75, pitches from -45 to 45/,
-    ]),
+    ...['80', '20:50', '10:5:1', '10,', '10:', ':5', 'left'].map(
+      (turn): [string, string[], RegExp] => [
+        `a turn of ${turn}`,
+        ['evaluate', '--data', 'set', '--turn', turn],
+        /--turn.*yaws from -75 to 75, pitches from -45 to 45/,
+      ],
+    ),
     ['a probe of one fold', ['evaluate', '--data', 'set', '--probe', '1'], /whole number from 2/],
     [
       'an export of no run',
