@@ -89,7 +89,7 @@ export interface LiftedGroupsOptions {
   readonly labels: readonly string[];
   /** Share of each in the loss of labels. */
   readonly weight: number;
-  /** Pictures of a face and expression that the real ones lack. */
+  /** Pictures of a face and expression. */
   readonly each: number;
   /** By which every one is turned as well. */
   readonly turns: readonly Turn[];
@@ -98,7 +98,7 @@ export interface LiftedGroupsOptions {
 
 /**
  * Neutral faces with other expressions, moved as on rendered ones; see warpExpression. Labels with real
- * pictures get one a face as well, at rest too: else what a warp leaves behind would tell the label.
+ * pictures are made as well, at rest too: else what a warp leaves behind would tell the label.
  * @throws ClmexError `invalid-argument` where there is nothing to lift.
  */
 export async function liftedGroups(
@@ -114,9 +114,7 @@ export async function liftedGroups(
     });
   }
   const moves = expressionMoves(rendered, rendered.indices('train'));
-  const real = new Set(groups.map(({ label }) => labels[label]));
-  const eachOf = (label: string): number => (real.has(label) ? 1 : each);
-  const options = { labels, spec: DEFAULT_CROP, weight, each: eachOf };
+  const options = { labels, spec: DEFAULT_CROP, weight, each };
   const random = new Random(seed);
   return withFaceFinder(async (finder) => {
     const lifted: LabelledGroup[] = [];

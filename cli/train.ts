@@ -77,7 +77,7 @@ export function register(program: Command): void {
       .option('--root <dir>', 'where the paths of a manifest start', '.')
       .option(
         '--lift <n>',
-        'makes n pictures of each expression that --pictures lacks from each neutral one, and one of every other, so that being made tells no label; needs a rendered set',
+        'makes n pictures of each expression from each neutral one of --pictures, of those that it has too, so that being made tells no label; needs a rendered set',
         wholeNumber(0),
         0,
       )

@@ -118,7 +118,7 @@ export interface LiftOptions {
   /** Of the encoder's input. */
   readonly spec: CropSpec;
   /** Pictures of a label and face. */
-  readonly each: (label: string) => number;
+  readonly each: number;
   readonly weight: number;
 }
 
@@ -143,7 +143,7 @@ export function liftExpressions(
   const neutral = cut(picture, landmarks, LIFTED_PICTURE);
   return labels.flatMap((name, label) => {
     const own = moves.filter((move) => move.label === name);
-    const count = own.length === 0 ? 0 : each(name);
+    const count = own.length === 0 ? 0 : each;
     return Array.from({ length: count }, (): LiftedFace => {
       const expression = own[random.integer(own.length)]!.moves;
       const gain = random.between(LEAST_GAIN, MOST_GAIN);
