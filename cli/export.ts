@@ -19,6 +19,7 @@ interface Options {
   readonly provenance?: string;
   readonly blend?: string;
   readonly share: number;
+  readonly geometryShare?: number;
   readonly json: boolean;
 }
 
@@ -43,6 +44,11 @@ export function register(program: Command): void {
       'average the weights with those of another run or model package, as the one this went on from',
     )
     .option('--share <x>', 'of --run’s weights in that average', share, 0.5)
+    .option(
+      '--geometry-share <x>',
+      'of landmarks in an embedding, where it is not to be the recipe’s',
+      share,
+    )
     .option('--json', 'print one JSON document', false)
     .action(run);
 }
@@ -79,6 +85,7 @@ async function run(options: Options): Promise<void> {
     name: options.name,
     directory: options.out,
     blend: other && { other, share: options.share },
+    geometryShare: options.geometryShare,
     provenance: {
       ...checkpoint.learned,
       ...(options.blend === undefined ? {} : { shareOfLastRun: options.share }),

@@ -1,3 +1,4 @@
+import { ClmexError } from '../core/errors.js';
 import { DEFAULT_CROP } from '../encoder/crop.js';
 import { createModel, type Model } from '../encoder/model.js';
 import type { Network } from '../encoder/index.js';
@@ -27,6 +28,8 @@ export interface ExportOptions {
   readonly directory: string;
   /** Another network to average with, and the run's share in it. */
   readonly blend?: { readonly other: Network; readonly share: number } | undefined;
+  /** Of landmarks in an embedding; without one the recipe's. */
+  readonly geometryShare?: number | undefined;
   /** What the manifest says of the data beside the recipe: source, seeds, counts, licences. */
   readonly provenance: Readonly<Record<string, unknown>>;
   /** The command that measures the table again. */
@@ -45,12 +48,16 @@ export function networkOf({ recipe, labels, arrays, ...predicted }: Checkpoint):
   );
 }
 
-/** Writes a run's averaged weights as a model package: calibrated, measured, hashed. */
+/**
+ * Writes a run's averaged weights as a model package: calibrated, measured, hashed.
+ * @throws ClmexError `invalid-argument` where landmarks are to have a share and the network knows none.
+ */
 export async function exportModel(options: ExportOptions): Promise<Evaluation> {
   const { checkpoint, set, directory, name } = options;
   const { recipe, labels } = checkpoint;
   const own = networkOf(checkpoint);
-  const network = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
+  const blended = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
+  const network = withGeometryShare(blended, options.geometryShare);
   const embed = (indices: readonly number[]) => embedGroups(set, indices, Infinity, network);
   const held = await embed(options.validation);
   const statistics = statisticsOf(
@@ -67,6 +74,7 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
       ...options.provenance,
       steps: checkpoint.step,
       recipe,
+      ...(network.geometry && { geometryShare: network.geometry.share }),
       embeddingMean: [...statistics.mean].map(rounded),
     },
     table: {},
@@ -80,6 +88,20 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
     network,
   );
   return table;
+}
+
+function withGeometryShare(network: Network, share: number | undefined): Network {
+  if (share === undefined) return network;
+  if (network.geometry) return { ...network, geometry: { ...network.geometry, share } };
+  throw new ClmexError(
+    'invalid-argument',
+    'is of landmarks, which the run’s network does not see',
+    {
+      field: '--geometry-share',
+      value: share,
+      allowed: 'runs whose recipe has geometry',
+    },
+  );
 }
 
 const rounded = (value: number): number => Math.round(value * 1e5) / 1e5;

@@ -71,6 +71,26 @@ describe('a run that starts from a model package', () => {
     expect(geometry).toEqual(model.geometry);
   });
 
+  it('can be exported with another share of landmarks, where it sees any', async () => {
+    const [checkpoint, flat] = await Promise.all(
+      ['seeing', 'flat'].map((run, i) =>
+        train({ recipe: recipeOf({ steps: 1, geometry: i === 0 }), data, directory: join(folder, run) }),
+      ),
+    ); // prettier-ignore
+    const options = {
+      set, validation: data.validation, test: data.validation, name: 'toy',
+      directory: join(folder, 'other'), provenance: {}, tableCommand: 'none', geometryShare: 0.3,
+    }; // prettier-ignore
+    await exportModel({ ...options, checkpoint: checkpoint! });
+    const { geometry, manifest } = await loadModel(options.directory);
+    expect(geometry!.share).toBe(0.3);
+    expect(manifest.training).toMatchObject({ geometryShare: 0.3 });
+    await expect(exportModel({ ...options, checkpoint: flat! })).rejects.toMatchObject({
+      code: 'invalid-argument',
+      field: '--geometry-share',
+    });
+  });
+
   it('goes on with the loss that the package had reached', async () => {
     const once = { steps: 1, learningRate: 1e-6 };
     await train({ recipe: recipeOf(once), data, directory: join(folder, 'fresh') });
