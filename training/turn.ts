@@ -41,10 +41,10 @@ interface Vertices {
 /**
  * The face of a picture seen from another side (face profiling, Zhu et al. 2016, "Face alignment
  * across large poses", section 4): the measured mesh carries the picture's pixels, is turned about the head's own
- * upright axis, then about the line through its temples as the picture shows it, and drawn with a depth buffer, so that what the turn hides is hidden. Around it lies a
- * ring for the sides of the head, which turns too, and the picture's background, which stays; skin
- * that the picture shows foreshortened is stretched. Sound for faces that look into the camera, up to
- * about 60°.
+ * upright axis, then about the line through its temples as the picture shows it, and drawn with a depth
+ * buffer, so that what the turn hides is hidden. Around it lies a ring for the sides of the head, which
+ * turns too, and the picture's background, which stays; skin that the picture shows foreshortened is
+ * stretched. Sound for faces that look into the camera, up to about 60° of yaw and 25° of pitch.
  * @param landmarks 468 × 3 picture pixels, depth in the same scale, as in core's Face.
  * @param triangles three indices each.
  * @returns the face and its surroundings, a picture a turn.
