@@ -42,7 +42,7 @@ export interface ReadOptions {
   readonly finder: PictureFaceFinder;
   /** Keeps what was found in pictures. */
   readonly cache?: string | undefined;
-  /** Single pictures of faces that look into the camera become groups: turned by these yaws too. */
+  /** Single pictures of faces that look into the camera become groups: turned by these too. */
   readonly turns?: readonly Turn[] | undefined;
 }
 

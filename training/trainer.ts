@@ -253,8 +253,8 @@ function requireSameRecipe(saved: Recipe, given: Recipe): void {
   );
 }
 
-function requireSameData(saved: string | undefined, given: string): void {
-  if (saved === undefined || saved === given) return;
+function requireSameData(saved: string, given: string): void {
+  if (saved === given) return;
   throw new ClmexError('invalid-argument', 'differs from what the checkpoint has learned from', {
     field: 'data',
     value: given,

@@ -13,6 +13,8 @@ import { disagreement, objective } from '../../training/objective.js';
 import { parseRecipe } from '../../training/recipe.js';
 
 const LABELS = 3;
+/** Numbers of an embedding that landmarks make. */
+const GEOMETRY = 6;
 const logit = fc.double({ min: -8, max: 8, noNaN: true });
 /** Groups of one to four views, each with a weight. */
 const someGroups = fc.array(
@@ -148,8 +150,6 @@ describe('the landmarks in an embedding', () => {
       expect(() => parseRecipe({ stage: 'finetune', geometryShare })).toThrow(/geometryShare/);
   });
 });
-
-const GEOMETRY = 6;
 
 /** Two groups of two views that look different, three labels. @param more numbers behind the pixels' own. */
 function smallBatch(more = 0): { tensors: Tensors; batch: BatchTruth; pixels: tf.Tensor2D } {

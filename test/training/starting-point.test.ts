@@ -72,20 +72,18 @@ describe('a run that starts from a model package', () => {
   });
 
   it('can be exported with another share of landmarks, where it sees any', async () => {
-    const [checkpoint, flat] = await Promise.all(
-      ['seeing', 'flat'].map((run, i) =>
-        train({ recipe: recipeOf({ steps: 1, geometry: i === 0 }), data, directory: join(folder, run) }),
-      ),
-    ); // prettier-ignore
+    const trained = (run: string, geometry: boolean) =>
+      train({ recipe: recipeOf({ steps: 1, geometry }), data, directory: join(folder, run) });
+    const [checkpoint, flat] = [await trained('seeing', true), await trained('flat', false)];
     const options = {
       set, validation: data.validation, test: data.validation, name: 'toy',
       directory: join(folder, 'other'), provenance: {}, tableCommand: 'none', geometryShare: 0.3,
     }; // prettier-ignore
-    await exportModel({ ...options, checkpoint: checkpoint! });
+    await exportModel({ ...options, checkpoint });
     const { geometry, manifest } = await loadModel(options.directory);
     expect(geometry!.share).toBe(0.3);
     expect(manifest.training).toMatchObject({ geometryShare: 0.3 });
-    await expect(exportModel({ ...options, checkpoint: flat! })).rejects.toMatchObject({
+    await expect(exportModel({ ...options, checkpoint: flat })).rejects.toMatchObject({
       code: 'invalid-argument',
       field: '--geometry-share',
     });

@@ -249,6 +249,8 @@ describe('training', () => {
     ).rejects.toMatchObject({ code: 'invalid-argument', field: 'data' });
     const path = join(directory, 'checkpoint.bin');
     const bytes = await readFile(path);
+    await writeFile(path, Buffer.concat([Buffer.from('CLMEXCP1'), bytes.subarray(8)]));
+    await expect(loadCheckpoint(path)).rejects.toThrow(/no checkpoint of this version/);
     await writeFile(path, bytes.subarray(0, bytes.length - 5));
     await expect(loadCheckpoint(path)).rejects.toMatchObject({ code: 'invalid-file', value: path });
   });
