@@ -2,10 +2,12 @@ import { ClmexError } from '../core/errors.js';
 import { EXPRESSION_LABELS } from '../core/types.js';
 import type { LocalInference } from '../runtime/inference/local.js';
 import {
-  isRendered, openRendered, renderedGroups,
-  type EvaluatedGroup, type Split, type Turn,
+  expressionMoves, isRendered, openRendered, renderedGroups,
+  type EvaluatedGroup, type RenderedSet, type Split, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
+import { openMeshShapes } from './mesh-shapes.js';
+import { liftedGroups, neutralPictures } from './picture-groups.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 import { requireSplit } from './rendered-split.js';
 
@@ -13,6 +15,12 @@ export interface DataOptions extends PictureSource {
   readonly split: Split | 'all';
   readonly cache?: string;
   readonly turn?: readonly Turn[];
+  /** Pictures of each expression that are made of every neutral face, in place of the pictures. */
+  readonly lift: number;
+  /** A rendered set, whose people move as lifted faces do. */
+  readonly moves?: string;
+  readonly meshes?: string;
+  readonly seed: number;
 }
 
 const BATCH = 32;
@@ -40,18 +48,21 @@ export class EvaluationData {
   }
 
   async open(options: DataOptions): Promise<EvaluatedGroup[]> {
-    if (options.data !== undefined && (await isRendered(options.data))) {
+    const rendered = options.data !== undefined && (await isRendered(options.data));
+    await requireMoves(options, rendered);
+    if (rendered) {
       return this.#rendered(options.data, options.split);
     }
     const inference = this.#inference;
+    const finder = new PictureFaceFinder(
+      async (frame) => (await inference.faces([frame], []))[0],
+      inference.triangles,
+    );
     const { groups, skipped, notes } = await readGroups(options, {
       labels: this.#labels,
-      finder: new PictureFaceFinder(
-        async (frame) => (await inference.faces([frame], []))[0],
-        inference.triangles,
-      ),
+      finder,
       cache: options.cache,
-      turns: options.turn,
+      turns: options.lift === 0 ? options.turn : [],
     });
     this.#skipped.push(...skipped);
     this.#notes.push(...notes);
@@ -66,7 +77,9 @@ export class EvaluationData {
       });
     }
     if (groups.some(({ views }) => views.some(({ crop }) => crop !== undefined))) {
-      return this.#embedded(groups);
+      return this.#embedded(
+        options.lift === 0 ? groups : await this.#lifted(groups, finder, options),
+      );
     }
     const [first] = skipped;
     throw new ClmexError('invalid-argument', 'shows no face in any picture', {
@@ -77,13 +90,26 @@ export class EvaluationData {
     });
   }
 
+  async #lifted(
+    groups: readonly ReadGroup[],
+    finder: PictureFaceFinder,
+    { lift, moves, meshes, turn = [], split, seed }: DataOptions,
+  ): Promise<ReadGroup[]> {
+    const rendered = await openRendered(moves!);
+    const labels = this.#labels;
+    const shapes = await openMeshShapes(meshes);
+    return liftedGroups(
+      neutralPictures(groups, labels),
+      expressionMoves(rendered, indicesOf(rendered, moves!, split)),
+      finder,
+      { labels, weight: 1, each: lift, turns: turn, shapes, seed },
+    );
+  }
+
   async #rendered(directory: string, split: Split | 'all'): Promise<EvaluatedGroup[]> {
     const rendered = await openRendered(directory);
     const set = renderedGroups(rendered, EXPRESSION_LABELS);
-    const indices =
-      split === 'all'
-        ? Array.from({ length: set.size }, (_, i) => i)
-        : requireSplit(rendered, directory, split);
+    const indices = indicesOf(rendered, directory, split);
     const groups: EvaluatedGroup[] = [];
     for (const index of indices) groups.push(...(await this.#embedded([set.read(index)])));
     return groups;
@@ -106,5 +132,29 @@ export class EvaluationData {
         embedding: crop && embeddings[next++],
       })), // prettier-ignore
     }));
+  }
+}
+
+function indicesOf(set: RenderedSet, directory: string, split: Split | 'all'): number[] {
+  return split === 'all'
+    ? Array.from({ length: set.groups }, (_, i) => i)
+    : requireSplit(set, directory, split);
+}
+
+/** Before any face is looked for. */
+async function requireMoves({ lift, moves, data }: DataOptions, rendered: boolean): Promise<void> {
+  if (lift > 0 && rendered) {
+    throw new ClmexError('invalid-argument', 'lifts real faces; rendered ones have every label', {
+      field: '--lift',
+      value: lift,
+      allowed: `0 with ${data}`,
+    });
+  }
+  if (lift > 0 && (moves === undefined || !(await isRendered(moves)))) {
+    throw new ClmexError('invalid-argument', 'is needed with --lift', {
+      field: '--moves',
+      value: moves,
+      allowed: 'a rendered set or a folder of several',
+    });
   }
 }

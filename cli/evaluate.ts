@@ -24,7 +24,6 @@ interface Options extends DataOptions {
   readonly prior?: string;
   readonly adapt?: 'statistics';
   readonly map?: string;
-  readonly seed: number;
   readonly json: boolean;
 }
 
@@ -46,6 +45,17 @@ export function register(program: Command): void {
       new Option('--split <name>', 'of a rendered set')
         .choices(['train', 'validation', 'test', 'all'])
         .default('test'),
+    )
+    .option(
+      '--lift <n>',
+      'score n pictures of each expression made from each neutral one instead; needs --moves',
+      wholeNumber(0),
+      0,
+    )
+    .option('--moves <path>', 'a rendered set, whose people (of --split) move as --lift does')
+    .option(
+      '--meshes <dir>',
+      'holds ict-facekit/, whose shapes --lift moves faces by; default CLMEX_DATA, else ../shared/data',
     )
     .option(
       '--probe <k>',

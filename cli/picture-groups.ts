@@ -1,14 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { ClmexError } from '../core/errors.js';
-import { DEFAULT_CROP } from '../encoder/index.js';
 import { Random } from '../encoder/random.js';
 import { createOnnxRuntime } from '../runtime/engine/onnxruntime.js';
 import { FaceStage } from '../runtime/faces/faces.js';
 import { decodePicture } from '../runtime/image.js';
 import type { FramePixels } from '../runtime/inference/inference.js';
 import {
-  expressionMoves, liftExpressions, turnFace,
-  type LabelledGroup, type LiftedFace, type NeutralFace, type RenderedSet, type Turn,
+  liftExpressions, turnFace,
+  type ExpressionMove, type LabelledGroup, type LabelledView, type LiftedFace, type MeshShapes, type NeutralFace, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
 import { progress } from './output.js';
@@ -57,7 +56,10 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Pict
   }); // prettier-ignore
 }
 
-async function withFaceFinder<T>(use: (finder: PictureFaceFinder) => Promise<T>): Promise<T> {
+/** Faces of single pictures, one each. */
+export async function withFaceFinder<T>(
+  use: (finder: PictureFaceFinder) => Promise<T>,
+): Promise<T> {
   const engine = createOnnxRuntime(1);
   const stage = await FaceStage.create({ engine, detector: 'auto', maxFaces: 1 });
   try {
@@ -93,56 +95,61 @@ export interface LiftedGroupsOptions {
   readonly each: number;
   /** By which every one is turned as well. */
   readonly turns: readonly Turn[];
+  readonly shapes: MeshShapes;
   readonly seed: number;
 }
 
 /**
- * Neutral faces with other expressions, moved as on rendered ones; see warpExpression. Labels with real
+ * Neutral faces with other expressions, moved as rendered ones are; see warpExpression. Labels with real
  * pictures are made as well, at rest too: else what a warp leaves behind would tell the label.
  * @throws ClmexError `invalid-argument` where there is nothing to lift.
  */
 export async function liftedGroups(
-  { groups, neutral }: PictureGroups,
-  rendered: RenderedSet,
-  { labels, weight, each, turns, seed }: LiftedGroupsOptions,
+  neutral: readonly NeutralPicture[],
+  moves: readonly ExpressionMove[],
+  finder: PictureFaceFinder,
+  { labels, weight, each, turns, shapes, seed }: LiftedGroupsOptions,
 ): Promise<LabelledGroup[]> {
   if (neutral.length === 0) {
-    throw new ClmexError('invalid-argument', 'shows no neutral face that could be lifted', {
-      field: '--pictures',
-      value: groups.length,
-      allowed: 'at least one file of a picture labelled neutral, or --lift 0',
+    throw new ClmexError('invalid-argument', 'needs a neutral face that could be lifted', {
+      field: '--lift',
+      value: each,
+      allowed: '0 without a picture that is labelled neutral and shows a face',
     });
   }
-  const moves = expressionMoves(rendered, rendered.indices('train'));
-  const options = { labels, spec: DEFAULT_CROP, weight, each };
   const random = new Random(seed);
-  return withFaceFinder(async (finder) => {
-    const lifted: LabelledGroup[] = [];
-    for (const [i, { path, ...face }] of neutral.entries()) {
-      const picture = await decodePicture(await readFile(path), path);
-      for (const one of liftExpressions({ ...face, picture }, neutral, moves, options, random))
-        lifted.push(await withTurns(one, finder, turns));
-      if ((i + 1) % LIFTED_PROGRESS_EVERY === 0)
-        progress(`lifted ${lifted.length} expressions onto ${i + 1} of ${neutral.length} faces`);
-    }
-    return lifted;
-  });
+  const lifted: LabelledGroup[] = [];
+  for (const [i, { path, ...face }] of neutral.entries()) {
+    const picture = await decodePicture(await readFile(path), path);
+    for (const one of liftExpressions(
+      { ...face, picture },
+      neutral,
+      moves,
+      { labels, shapes, each },
+      random,
+    ))
+      lifted.push(...(await foundAgain(one, weight, finder, turns)));
+    if ((i + 1) % LIFTED_PROGRESS_EVERY === 0)
+      progress(`lifted ${lifted.length} expressions onto ${i + 1} of ${neutral.length} faces`);
+  }
+  return lifted;
 }
 
-/** A face with its turns, found again by the landmark model; turns in which it sees none are left out. */
-async function withTurns(
-  { picture, mesh, ...group }: LiftedFace,
+/** A lifted face and its turns as the landmark model finds them; none where it sees no face. */
+async function foundAgain(
+  { personId, label, picture, mesh }: LiftedFace,
+  weight: number,
   finder: PictureFaceFinder,
   turns: readonly Turn[],
-): Promise<LabelledGroup> {
-  const views = [...group.views];
-  for (const view of turnFace(picture, mesh, finder.triangles, turns)) {
+): Promise<LabelledGroup[]> {
+  const views: LabelledView[] = [];
+  for (const view of [picture, ...turnFace(picture, mesh, finder.triangles, turns)]) {
     const face = await finder.find(view);
     if (face === undefined) continue;
     const { crop, landmarks, pose, quality } = face;
     views.push({ ...pose, quality, crop, landmarks });
   }
-  return { ...group, views };
+  return views.length === 0 ? [] : [{ personId, label, weight, views }];
 }
 
 /** Views without a face teach nothing. */
@@ -152,13 +159,13 @@ function labelled({ personId, label, views }: ReadGroup, weight: number): Labell
 } // prettier-ignore
 
 /** Those of pictures: a recording's people come with every expression. */
-function neutralPictures(
+export function neutralPictures(
   groups: readonly ReadGroup[],
   labels: readonly string[],
 ): NeutralPicture[] {
   return groups.flatMap(({ personId, label, views: [first] }) => {
     if (labels[label] !== 'neutral' || first?.path === undefined || !first.landmarks) return [];
-    const { path, landmarks, quality, yawDeg, pitchDeg, rollDeg } = first;
-    return [{ personId, path, landmarks, pose: { yawDeg, pitchDeg, rollDeg }, quality }];
+    const { path, landmarks, yawDeg, pitchDeg, rollDeg } = first;
+    return [{ personId, path, landmarks, pose: { yawDeg, pitchDeg, rollDeg } }];
   });
 }

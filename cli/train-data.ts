@@ -1,15 +1,16 @@
 import { EXPRESSION_LABELS } from '../core/types.js';
 import { Random } from '../encoder/random.js';
 import {
-  isRendered, joinGroups, listedGroups, openRendered, renderedGroups, shareOfLabels, withBlendshapes,
+  expressionMoves, isRendered, joinGroups, listedGroups, openRendered, renderedGroups, shareOfLabels, withBlendshapes,
   type GroupSet, type LabelledGroup, type Recipe, type RenderedSet, type TrainingData, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { ClmexError } from '../core/errors.js';
 import { progress } from './output.js';
-import { liftedGroups, pictureGroups } from './picture-groups.js';
+import { liftedGroups, pictureGroups, withFaceFinder } from './picture-groups.js';
 import { openBlendshapes } from './read-blendshapes.js';
 import type { PictureSource } from './read-groups.js';
 import { requireSplit } from './rendered-split.js';
+import { openMeshShapes } from './mesh-shapes.js';
 
 export interface DataOptions {
   readonly data: string;
@@ -21,6 +22,7 @@ export interface DataOptions {
 export interface TrainDataOptions extends DataOptions {
   readonly pictures?: string | undefined;
   readonly lift: number;
+  readonly meshes?: string | undefined;
   readonly blendshapes?: string | undefined;
 }
 
@@ -149,7 +151,7 @@ function splitPeople(groups: readonly LabelledGroup[], seed: number) {
 
 async function picturesBeside(
   path: string,
-  { root, cache, lift, turn = [] }: TrainDataOptions,
+  { root, cache, lift, meshes, turn = [] }: TrainDataOptions,
   recipe: Recipe,
   rendered: RenderedSet | undefined,
 ): Promise<LabelledGroup[]> {
@@ -167,8 +169,13 @@ async function picturesBeside(
       allowed: '0 where --data is no rendered set',
     });
   }
-  const options = { labels, weight, each: lift, turns: turn, seed: recipe.seed };
-  return [...read.groups, ...(await liftedGroups(read, rendered, options))];
+  const shapes = await openMeshShapes(meshes);
+  const moves = expressionMoves(rendered, rendered.indices('train'));
+  const options = { labels, weight, each: lift, turns: turn, shapes, seed: recipe.seed };
+  const lifted = await withFaceFinder((finder) =>
+    liftedGroups(read.neutral, moves, finder, options),
+  );
+  return [...read.groups, ...lifted];
 }
 
 const sourceOf = (path: string, root: string): PictureSource =>

@@ -29,6 +29,7 @@ interface Options {
   readonly pictures?: string;
   readonly root: string;
   readonly lift: number;
+  readonly meshes?: string;
   readonly turn?: Turn[];
   readonly cache?: string;
   readonly blendshapes?: string;
@@ -80,6 +81,10 @@ export function register(program: Command): void {
         'makes n pictures of each expression from each neutral one of --pictures, of those that it has too, so that being made tells no label; needs a rendered set',
         wholeNumber(0),
         0,
+      )
+      .option(
+        '--meshes <dir>',
+        'holds ict-facekit/, whose shapes --lift moves faces by; default CLMEX_DATA, else ../shared/data',
       )
       .option(
         '--turn <degrees>',

@@ -1,4 +1,4 @@
-import { nearestRotation, type Mat3 } from '../core/geometry.js';
+import { nearestRotation, type Mat3, type Vec3 } from '../core/geometry.js';
 import type { Weights } from './graph.js';
 
 /**
@@ -74,44 +74,90 @@ export function describeGeometry(
   out: Float32Array,
 ): void {
   out.fill(0);
-  const [from, to] = [centre(landmarks, meshAt), centre(reference, referenceAt)];
-  const sum = new Float64Array(9);
-  let spread = 0;
-  for (const at of RIGID_AT) {
-    for (let r = 0; r < 3; r++) {
-      const seen = landmarks[meshAt(at) + r]! - from[r]!;
-      spread += seen * seen;
-      for (let c = 0; c < 3; c++)
-        sum[3 * c + r]! += seen * (reference[referenceAt(at) + c]! - to[c]!);
-    }
-  }
-  const size = Math.hypot(...sum);
-  if (!(spread > 0) || !(size > 0) || !Number.isFinite(size)) return;
-  const m = nearestRotation(sum.map((value) => value / size) as unknown as Mat3);
-  if (m === undefined) return;
-  let trace = 0;
-  for (let i = 0; i < 9; i++) trace += m[i]! * sum[i]!;
-  const scale = trace / spread;
-  GEOMETRY_POINTS.forEach((_, at) => {
-    const i = meshAt(at);
-    const [x, y, z] = [landmarks[i]! - from[0]!, landmarks[i + 1]! - from[1]!, landmarks[i + 2]! - from[2]!]; // prettier-ignore
-    for (let r = 0; r < 3; r++) {
-      const turned = m[3 * r]! * x + m[3 * r + 1]! * y + m[3 * r + 2]! * z;
-      out[3 * at + r] = scale * turned + to[r]!;
-    }
-  });
-  out[GEOMETRY_FEATURES - 2] = m[2];
-  out[GEOMETRY_FEATURES - 1] = m[5];
+  const similarity = rigidSimilarity(landmarks, meshAt, reference, referenceAt);
+  if (similarity === undefined) return;
+  GEOMETRY_POINTS.forEach((index, at) => place(landmarks, index, similarity, out, 3 * at));
+  out[GEOMETRY_FEATURES - 2] = similarity.rotation[2];
+  out[GEOMETRY_FEATURES - 1] = similarity.rotation[5];
+}
+
+/**
+ * The similarity that lays what bone holds in place in one mesh nearest to another's.
+ * @param landmarks and @param onto N × 3 of the 468- or 478-point mesh, each in one scale.
+ * @returns undefined where the points span no space.
+ */
+export function alignMeshes(landmarks: Float32Array, onto: Float32Array): Similarity | undefined {
+  return rigidSimilarity(landmarks, meshAt, onto, meshAt);
+}
+
+/** @param mesh N × 3, in the unit of what was laid onto the other. */
+export function applySimilarity(similarity: Similarity, mesh: Float32Array): Float32Array {
+  const out = new Float32Array(mesh.length);
+  for (let index = 0; 3 * index < out.length; index++)
+    place(mesh, index, similarity, out, 3 * index);
+  return out;
+}
+
+/** y = scale · rotation · (x − from) + to */
+export interface Similarity {
+  readonly rotation: Mat3;
+  readonly scale: number;
+  readonly from: Vec3;
+  readonly to: Vec3;
 }
 
 const meshAt = (at: number): number => 3 * GEOMETRY_POINTS[at]!;
 const referenceAt = (at: number): number => 3 * at;
 
-function centre(points: Float32Array, place: (at: number) => number): number[] {
-  const mean = [0, 0, 0];
+/**
+ * Of the rigid points (Umeyama 1991); undefined where they span no space.
+ * @param placeFrom and @param placeTo where each of GEOMETRY_POINTS begins.
+ */
+function rigidSimilarity(
+  given: Float32Array,
+  placeFrom: (at: number) => number,
+  onto: Float32Array,
+  placeTo: (at: number) => number,
+): Similarity | undefined {
+  const [from, to] = [centre(given, placeFrom), centre(onto, placeTo)];
+  const sum = new Float64Array(9);
+  let spread = 0;
+  for (const at of RIGID_AT) {
+    for (let r = 0; r < 3; r++) {
+      const seen = given[placeFrom(at) + r]! - from[r]!;
+      spread += seen * seen;
+      for (let c = 0; c < 3; c++) sum[3 * c + r]! += seen * (onto[placeTo(at) + c]! - to[c]!);
+    }
+  }
+  const size = Math.hypot(...sum);
+  if (!(spread > 0) || !(size > 0) || !Number.isFinite(size)) return undefined;
+  const rotation = nearestRotation(sum.map((value) => value / size) as unknown as Mat3);
+  if (rotation === undefined) return undefined;
+  let trace = 0;
+  for (let i = 0; i < 9; i++) trace += rotation[i]! * sum[i]!;
+  return { rotation, scale: trace / spread, from, to };
+}
+
+function centre(points: Float32Array, placeOf: (at: number) => number): Vec3 {
+  const mean: [number, number, number] = [0, 0, 0];
   for (const at of RIGID_AT)
-    for (let k = 0; k < 3; k++) mean[k]! += points[place(at) + k]! / RIGID_AT.length;
+    for (let k = 0; k < 3; k++) mean[k]! += points[placeOf(at) + k]! / RIGID_AT.length;
   return mean;
+}
+
+function place(
+  mesh: Float32Array,
+  index: number,
+  { rotation: m, scale, from, to }: Similarity,
+  out: Float32Array,
+  at: number,
+): void {
+  const i = 3 * index;
+  const [x, y, z] = [mesh[i]! - from[0], mesh[i + 1]! - from[1], mesh[i + 2]! - from[2]];
+  for (let r = 0; r < 3; r++) {
+    const turned = m[3 * r]! * x + m[3 * r + 1]! * y + m[3 * r + 2]! * z;
+    out[at + r] = scale * turned + to[r]!;
+  }
 }
 
 /** The features of the mirrored face; mirroring twice changes nothing. */

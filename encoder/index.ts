@@ -1,5 +1,5 @@
 /** Everything that runs the encoder. Training parts (contrastive, formats/tfjs) are imported by file. */
-export { DEFAULT_CROP, type CropSpec } from './crop.js';
+export type { CropSpec } from './crop.js';
 export type { FusionView, Head } from './fusion.js';
 export type { Graph } from './graph.js';
 export type { Network } from './archive.js';

@@ -10,6 +10,7 @@ export {
   renderedGroups,
   type GroupSet,
   type LabelledGroup,
+  type LabelledView,
 } from './dataset/groups.js';
 export { isDdcf, readDdcf } from './dataset/ddcf.js';
 export { isKdef, readKdef } from './dataset/kdef.js';
@@ -23,9 +24,11 @@ export {
   cropPoints,
   expressionMoves,
   liftExpressions,
+  type ExpressionMove,
   type LiftedFace,
   type NeutralFace,
 } from './dataset/lifted.js';
+export { readMeshShapes, type MeshShapes } from './scene/mesh-shapes.js';
 export { openRendered, type RenderedSet } from './dataset/rendered.js';
 export { isRendered } from './dataset/rendered-folder.js';
 export type { Split } from './dataset/shard.js';

@@ -1,64 +1,64 @@
-import { readdir, writeFile, mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { liftedGroups, pictureGroups, type PictureGroups } from '../../cli/picture-groups.js';
+import {
+  liftedGroups,
+  pictureGroups,
+  withFaceFinder,
+  type PictureGroups,
+} from '../../cli/picture-groups.js';
 import type { PictureSource } from '../../cli/read-groups.js';
 import { EXPRESSION_LABELS } from '../../core/types.js';
-import { RenderedSet, type RenderedGroup } from '../../training/dataset/rendered.js';
-import type { Turn } from '../../training/index.js';
+import { writeShard } from '../../training/dataset/shard.js';
+import type { Evaluation } from '../../training/evaluate.js';
+import {
+  readMeshShapes,
+  type ExpressionMove,
+  type MeshShapes,
+  type Turn,
+} from '../../training/index.js';
+import { runCli } from '../support/cli.js';
 import { describeWithData, sharedData } from '../support/shared-data.js';
 
 const [UPPER_LIP, LOWER_LIP] = [13, 14];
+const SMILE = ['mouthSmile_L', 'mouthSmile_R'] as const;
 const yawOnly = (yawDeg: number): Turn => ({ yawDeg, pitchDeg: 0 });
-/** Lower lip and chin of the mesh, by how much of a dropping jaw's way they take: less near the corners. */
-const JAW = new Map<number, readonly number[]>([
-  [0.35, [95, 324, 146, 375]],
-  [0.7, [88, 318, 91, 321]],
-  [0.9, [178, 402, 181, 405]],
-  [1, [87, 14, 317, 84, 17, 314, 83, 18, 313, 200, 199, 175, 152, 148, 176, 377, 400]],
-]);
-
 describeWithData('expressions lifted onto real faces', () => {
   let root: string;
   let read: PictureGroups;
   let source: PictureSource;
+  let shapes: MeshShapes;
   beforeAll(async () => {
     root = await mkdtemp(join(tmpdir(), 'clmex-lifted-'));
     const [file] = (await readdir(sharedData('london', 'neutral'))).filter((name) => /\.(jpg|png)$/.test(name)); // prettier-ignore
     const manifest = join(root, 'm.csv');
     await writeFile(manifest, `path,label\nneutral/${file},neutral\n`);
     source = { manifest, root: sharedData('london') };
+    shapes = await readMeshShapes(sharedData());
     read = await pictureGroups({ source, labels: EXPRESSION_LABELS, weight: 1, turns: [] });
   }, 60_000);
   afterAll(async () => {
     await rm(root, { recursive: true });
   });
 
-  /** One person at rest twice, and surprised: the jaw drops. */
-  const rendered = (): RenderedSet => {
-    const group = (label: RenderedGroup['label'], dropPx: number): RenderedGroup => {
-      const { landmarks, pose, quality } = read.neutral[0]!;
-      const { crop } = read.groups[0]!.views[0]!;
-      const moved = landmarks.slice();
-      for (const [share, points] of JAW)
-        for (const point of points) moved[3 * point + 1]! += share * dropPx;
-      const view = { ...pose, trueYawDeg: 0, quality, crop, landmarks: moved };
-      return { personId: 'p', split: 'train', label, strength: 1, shapes: [], views: [view] };
-    };
-    const groups = [group('neutral', 0), group('neutral', 0), group('surprise', 20)];
-    const set = new RenderedSet([]);
-    set.read = (i) => groups[i]!;
-    set.indices = () => [0, 1, 2];
-    return set;
-  };
+  /** As somebody rests, and is surprised: the jaw drops. */
+  const moves: ExpressionMove[] = [
+    { label: 'neutral', weights: new Map() },
+    { label: 'surprise', weights: new Map([['jawOpen', 0.4]]) },
+  ];
+  const lifted = (
+    { neutral }: Pick<PictureGroups, 'neutral'>,
+    options: Parameters<typeof liftedGroups>[3],
+  ) => withFaceFinder((finder) => liftedGroups(neutral, moves, finder, options));
 
   const lift = (yawsDeg: number[]) =>
-    liftedGroups(read, rendered(), {
+    lifted(read, {
       labels: EXPRESSION_LABELS,
       weight: 0.5,
       each: 2,
       turns: yawsDeg.map(yawOnly),
+      shapes,
       seed: 1,
     });
 
@@ -99,13 +99,11 @@ describeWithData('expressions lifted onto real faces', () => {
   });
 
   it('are refused where no neutral face is there to lift', async () => {
-    const options = { labels: EXPRESSION_LABELS, weight: 1, each: 1, turns: [], seed: 1 };
-    await expect(liftedGroups({ ...read, neutral: [] }, rendered(), options)).rejects.toMatchObject(
-      {
-        code: 'invalid-argument',
-        field: '--pictures',
-      },
-    );
+    const options = { labels: EXPRESSION_LABELS, weight: 1, each: 1, turns: [], shapes, seed: 1 };
+    await expect(lifted({ neutral: [] }, options)).rejects.toMatchObject({
+      code: 'invalid-argument',
+      field: '--lift',
+    });
   });
 
   it('stay as sharp as their picture: a face lifted to rest is turned as the picture itself is', async () => {
@@ -123,5 +121,54 @@ describeWithData('expressions lifted onto real faces', () => {
       const off = crop.map((grey, at) => Math.abs(grey - rest!.views[i]!.crop[at]!));
       expect(off.reduce((sum, levels) => sum + levels, 0) / off.length).toBeLessThan(4);
     }
+  });
+
+  it('are scored in place of the pictures: the shipped weights call a lifted smile happy', async () => {
+    const moves = join(root, 'rendered');
+    const captures = [{}, { mouthSmile_L: 1, mouthSmile_R: 1 }].map((shapes, i) => ({
+      personId: 'p',
+      split: 'test' as const,
+      label: (['neutral', 'happiness'] as const)[i]!,
+      strength: i,
+      shapes: [...SMILE].map((name) => (shapes as Record<string, number>)[name] ?? 0),
+      views: [{ yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 1, trueYawDeg: 0 }],
+    }));
+    await mkdir(moves);
+    const blank = { crop: new Uint8Array(64 * 64), landmarks: new Float32Array(468 * 3) };
+    await writeShard(
+      moves,
+      0,
+      { version: 1, seed: 1, shapeNames: [...SMILE], missedYawDeg: [], captures },
+      [blank, blank],
+    );
+    const { stdout, stderr } = await runCli(
+      'evaluate',
+      ...['--manifest', source.manifest!, '--root', source.root],
+      ...['--lift', '3', '--moves', moves, '--meshes', sharedData(), '--json'],
+    );
+    expect(stderr).not.toContain('clmex:');
+    const { n, perClass } = JSON.parse(stdout) as Evaluation;
+    expect(n).toBe(6);
+    expect(perClass['happiness']).toMatchObject({ n: 3, recall: 1 });
+    expect(perClass['neutral']).toMatchObject({ n: 3 });
+  });
+});
+
+describeWithData('shapes of the head on the landmark model’s mesh', () => {
+  it('move its points as their names say, by centimetres seen straight on', async () => {
+    const { rest, moves } = await readMeshShapes(sharedData());
+    const at = (mesh: Float32Array, point: number, axis: number): number => mesh[3 * point + axis]!;
+    const [rightCorner, leftCorner, brow, lid, chin, tip] = [61, 291, 105, 159, 152, 4];
+    // The person's left is the picture's right, the forehead is up, the nose is near.
+    expect(at(rest, leftCorner, 0)).toBeGreaterThan(at(rest, rightCorner, 0) + 4);
+    expect(at(rest, brow, 1)).toBeLessThan(at(rest, chin, 1) - 8);
+    expect(at(rest, tip, 2)).toBeLessThan(at(rest, chin, 2));
+    expect(at(moves.get('mouthSmile_L')!, leftCorner, 0)).toBeGreaterThan(0.5);
+    expect(at(moves.get('mouthSmile_L')!, leftCorner, 1)).toBeLessThan(-0.3);
+    expect(Math.abs(at(moves.get('mouthSmile_L')!, rightCorner, 0))).toBeLessThan(0.1);
+    expect(at(moves.get('browDown_R')!, brow, 1)).toBeGreaterThan(0.1);
+    expect(at(moves.get('eyeBlink_R')!, lid, 1)).toBeGreaterThan(0.4);
+    expect(at(moves.get('jawOpen')!, chin, 1)).toBeGreaterThan(1.5);
+    expect(Math.abs(at(moves.get('jawOpen')!, brow, 1))).toBeLessThan(0.01);
   });
 });

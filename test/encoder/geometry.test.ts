@@ -2,6 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { apply, rotationFromVector } from '../../core/geometry.js';
 import {
+  alignMeshes,
+  applySimilarity,
   describeGeometry,
   embedGeometry,
   GEOMETRY_FEATURES,
@@ -95,6 +97,18 @@ describe('geometry of a face', () => {
       featuresOf(moved(cloud(0, 0), [0, angle, 0], 1, [0, 0, 0])).at(-2)!;
     expect(Math.abs(yaw(0.5))).toBeCloseTo(Math.sin(0.5), 4);
     expect(yaw(-0.5)).toBeCloseTo(-yaw(0.5), 4);
+  });
+
+  it('lies on another mesh of the same face, whatever the turn, place and size of either', () => {
+    fc.assert(
+      fc.property(turn, fc.double({ min: 0.5, max: 40, noNaN: true }), shift, (by, scale, to) => {
+        const face = cloud(5, 0.2);
+        const there = moved(face, by, scale, to);
+        const back = applySimilarity(alignMeshes(there, face)!, there);
+        expect(furthest(back, face)).toBeLessThan(2e-3);
+      }),
+    );
+    expect(alignMeshes(new Float32Array(3 * 478), cloud(0, 0))).toBeUndefined();
   });
 
   it('of the mirrored face is the mirrored geometry, and mirroring twice changes nothing', () => {

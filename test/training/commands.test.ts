@@ -251,6 +251,16 @@ describe('training from the command line', () => {
         /--turn.*yaws from -75 to 75, pitches from -45 to 45/,
       ],
     ),
+    [
+      'lifted faces without rendered people who move',
+      ['evaluate', '--manifest', 'a.csv', '--lift', '2', '--moves', 'nowhere'],
+      /--moves: is needed with --lift .given: .*nowhere.*Allowed: a rendered set/,
+    ],
+    [
+      'rendered faces that should be lifted',
+      ['evaluate', '--data', 'set', '--lift', '2', '--moves', 'set'],
+      /--lift: lifts real faces.*given: 2.*Allowed: 0/,
+    ],
     ['a probe of one fold', ['evaluate', '--data', 'set', '--probe', '1'], /whole number from 2/],
     [
       'an export of no run',

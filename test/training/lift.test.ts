@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { apply, rotationFromVector, toRadians, type Vec3 } from '../../core/geometry.js';
+import type { ExpressionLabel } from '../../core/types.js';
 import { alignedCrop, DEFAULT_CROP, fitCrop } from '../../encoder/crop.js';
 import { Random } from '../../encoder/random.js';
 import {
@@ -9,8 +11,10 @@ import {
   type NeutralFace,
   type RestingFace,
 } from '../../training/dataset/lifted.js';
-import { RenderedSet, type RenderedGroup } from '../../training/dataset/rendered.js';
+import { RenderedSet } from '../../training/dataset/rendered.js';
 import { warpExpression } from '../../training/lift.js';
+import type { MeshShapes } from '../../training/scene/mesh-shapes.js';
+import type { TurnedPicture } from '../../training/turn.js';
 
 /** Points on a grid over the crop; a few of them are lips in the mesh's numbering. */
 const points = Float32Array.from({ length: 2 * 468 }, (_, i) => {
@@ -68,134 +72,171 @@ describe('another expression on a real face', () => {
   });
 });
 
-describe('movements of landmarks', () => {
-  /** A face of the mesh's eye, nose and mouth points; the brow (105) rises by `brow` pixels. */
-  const landmarks = (brow: number): Float32Array => {
-    const mesh = Float32Array.from({ length: 468 * 3 }, (_, i) =>
-      i % 3 === 2 ? 0 : 100 + ((i * 37) % 90),
-    );
-    const put = (index: number, x: number, y: number): void => mesh.set([x, y, 0], index * 3);
-    put(33, 110, 100);
-    put(133, 140, 100);
-    put(362, 180, 100);
-    put(263, 210, 100);
-    put(2, 160, 150);
-    put(61, 135, 175);
-    put(291, 185, 175);
-    put(105, 120, 85 - brow);
-    return mesh;
-  };
-  const group = (label: RenderedGroup['label'], strength: number, brow: number, yawDeg = 0): RenderedGroup => ({
-    personId: 'p', split: 'train', label, strength, shapes: [],
-    views: [{ yawDeg, pitchDeg: 0, rollDeg: 0, trueYawDeg: yawDeg, quality: 1, crop: face, landmarks: landmarks(brow) }],
-  }); // prettier-ignore
-  const setOf = (...groups: RenderedGroup[]): RenderedSet => {
-    const set = new RenderedSet([]);
-    set.read = (i) => groups[i]!;
-    return set;
-  };
+/** A face of the mesh's eye, nose and mouth points, with depth; the brow (105) rises by `brow` pixels. */
+function landmarks(brow: number): Float32Array {
+  const mesh = Float32Array.from({ length: 468 * 3 }, (_, i) =>
+    i % 3 === 2 ? (i * 29) % 40 : 100 + ((i * 37) % 90),
+  );
+  const put = (index: number, x: number, y: number): void => mesh.set([x, y, 0], index * 3);
+  put(33, 110, 100);
+  put(133, 140, 100);
+  put(362, 180, 100);
+  put(263, 210, 100);
+  put(2, 160, 150);
+  put(61, 135, 175);
+  put(291, 185, 175);
+  put(105, 120, 85 - brow);
+  return mesh;
+}
 
-  it('are taken between one person’s neutral face and a strong expression, both frontal', () => {
+/** The same face seen by a head that is turned about the upright axis, and larger. */
+function turnedBy(mesh: Float32Array, yawDeg: number, scale: number): Float32Array {
+  const rotation = rotationFromVector([0, toRadians(yawDeg), 0]);
+  const out = mesh.slice();
+  for (let i = 0; i < out.length; i += 3)
+    out.set(apply(rotation, [mesh[i]! - 160, mesh[i + 1]! - 130, mesh[i + 2]!]).map((value, k) => scale * value + [300, 260, 0][k]!), i); // prettier-ignore
+  return out;
+}
+
+/** The mean head is this very face, half as large; its only shape raises the brow by six of its pixels. */
+const SHAPES: MeshShapes = {
+  rest: landmarks(0).map((value) => value / 2),
+  moves: new Map([['browUp', Float32Array.from({ length: 468 * 3 }, (_, i) => (i === 3 * 105 + 1 ? -6 : 0))]]), // prettier-ignore
+};
+
+const side = 320;
+const stripes = Uint8Array.from(
+  { length: 3 * side * side },
+  (_, i) => 120 + 80 * Math.sin(Math.floor(i / 3 / side) / 3),
+);
+const neutral: NeutralFace = {
+  personId: 'real',
+  picture: { width: side, height: side, pixels: stripes },
+  landmarks: landmarks(0),
+  pose: { yawDeg: 2, pitchDeg: 0, rollDeg: 0 },
+};
+/** How far the brow stands above the eye's corner in the face's own pixels. */
+const browOf = (mesh: Float32Array): number => {
+  const { a, b } = fitCrop(neutral.landmarks, LIFTED_PICTURE);
+  return (mesh[3 * 33 + 1]! - mesh[3 * 105 + 1]!) / Math.hypot(a, b);
+};
+const OWN_BROW = 15;
+
+describe('movements of a face', () => {
+  const setOf = (...captures: [label: ExpressionLabel, strength: number, brow: number][]): RenderedSet => {
+    const set = Object.assign(new RenderedSet([]), { shapeNames: ['browUp'] });
+    set.capture = (i) => {
+      const [label, strength, brow] = captures[i]!;
+      return { personId: 'p', split: 'train', label, strength, shapes: [brow] };
+    };
+    return set;
+  }; // prettier-ignore
+
+  it('lead from the mean at rest to strong expressions, and to the moments at rest themselves', () => {
     const set = setOf(
-      group('neutral', 0, 0),
-      group('surprise', 0.9, 12),
-      group('surprise', 0.2, 2),
-      group('fear', 0.9, 8, 50),
+      ['neutral', 0, 0.1],
+      ['neutral', 0, 0.3],
+      ['surprise', 0.9, 1],
+      ['surprise', 0.2, 0.4],
     );
     const moves = expressionMoves(set, [0, 1, 2, 3]);
-    expect(moves.map(({ label }) => label)).toEqual(['surprise']);
-    const scale =
-      Math.hypot(
-        ...cropPoints(landmarks(0), LIFTED_PICTURE)
-          .subarray(2 * 263, 2 * 263 + 2)
-          .map((v, i) => v - cropPoints(landmarks(0), LIFTED_PICTURE)[2 * 33 + i]!),
-      ) / 100;
-    expect(moves[0]!.moves[2 * 105 + 1]).toBeCloseTo(-12 * scale, 3);
-    expect(moves[0]!.moves[2 * 33]).toBeCloseTo(0, 6);
+    expect(moves.map(({ label }) => label)).toEqual(['neutral', 'neutral', 'surprise']);
+    const brows = moves.map(({ weights }) => weights.get('browUp')!);
+    for (const [i, expected] of [-0.1, 0.1, 0.8].entries())
+      expect(brows[i]).toBeCloseTo(expected, 6);
+    expect(expressionMoves(setOf(['surprise', 0.9, 1]), [0])[0]!.weights.get('browUp')).toBe(1);
   });
 
-  it('of a face at rest are taken against another moment of its own', () => {
-    const rest = [group('neutral', 0, 0), group('neutral', 0, 2)];
-    const moves = expressionMoves(setOf(...rest), [0, 1]);
-    expect(moves.map(({ label }) => label)).toEqual(['neutral', 'neutral']);
-    const [down, up] = moves.map((one) => one.moves[2 * 105 + 1]!);
-    expect(up).toBeLessThan(0);
-    expect(down).toBeCloseTo(-up!, 6);
-    expect(expressionMoves(setOf(rest[0]!), [0])).toEqual([]);
+  const options = { labels: ['neutral', 'surprise'], shapes: SHAPES, each: 8 };
+  const surprise = { label: 'surprise', weights: new Map([['browUp', 1]]) };
+
+  it('are as large as the shapes say, up to nearly twice that', () => {
+    const lifted = liftExpressions(neutral, [], [surprise], options, new Random(3));
+    expect(lifted.map(({ label }) => label)).toEqual(Array<number>(8).fill(1));
+    const rises = lifted.map(({ mesh }) => browOf(mesh) - OWN_BROW);
+    // Six pixels of a head half as large.
+    expect(Math.min(...rises)).toBeGreaterThan(12 - 0.01);
+    expect(Math.max(...rises)).toBeLessThan(1.8 * 12 + 0.01);
+    expect(Math.max(...rises) - Math.min(...rises)).toBeGreaterThan(3);
   });
 
-  const side = 320;
-  const stripes = Uint8Array.from(
-    { length: 3 * side * side },
-    (_, i) => 120 + 80 * Math.sin(Math.floor(i / 3 / side) / 3),
-  );
-  const neutral: NeutralFace = {
-    personId: 'real',
-    picture: { width: side, height: side, pixels: stripes },
-    landmarks: landmarks(0),
-    pose: { yawDeg: 2, pitchDeg: 0, rollDeg: 0 },
-    quality: 0.9,
-  };
+  it('turn with the face: a brow that rises on a head leaning aside rises along that head', () => {
+    const leaning = { ...neutral, landmarks: turnedBy(landmarks(0), 0, 1) };
+    const roll = rotationFromVector([0, 0, toRadians(20)]);
+    for (let i = 0; i < leaning.landmarks.length; i += 3)
+      leaning.landmarks.set(apply(roll, [...leaning.landmarks.subarray(i, i + 3)] as unknown as Vec3), i); // prettier-ignore
+    const [one] = liftExpressions(leaning, [], [surprise], options, new Random(3));
+    // The picture of a lifted face is upright, whatever the roll of the first one was.
+    const { a, b } = fitCrop(leaning.landmarks, LIFTED_PICTURE);
+    const before = cropPoints(leaning.landmarks, LIFTED_PICTURE);
+    const [dx, dy] = [0, 1].map((k) => (one!.mesh[3 * 105 + k]! - before[2 * 105 + k]!) / Math.hypot(a, b)); // prettier-ignore
+    expect(dx).toBeCloseTo(0, 3);
+    expect(dy).toBeLessThan(-11.9);
+  });
 
   it('start from shapes between the face’s own and those of others who are seen alike', () => {
-    const moves = [{ label: 'neutral', moves: new Float32Array(2 * 468) }];
+    const rest = { label: 'neutral', weights: new Map<string, number>() };
     const other = (personId: string, brow: number, yawDeg: number): RestingFace => ({
       personId, landmarks: landmarks(brow), pose: { yawDeg, pitchDeg: 0, rollDeg: 0 },
     }); // prettier-ignore
-    const brows = (others: readonly RestingFace[]): number[] => {
-      const options = { labels: ['neutral'], spec: DEFAULT_CROP, each: 8, weight: 1 };
-      const { a, b } = fitCrop(neutral.landmarks, LIFTED_PICTURE);
-      return liftExpressions(neutral, others, moves, options, new Random(3)).map(
-        ({ mesh }) => (mesh[3 * 33 + 1]! - mesh[3 * 105 + 1]!) / Math.hypot(a, b),
+    const brows = (others: readonly RestingFace[]): number[] =>
+      liftExpressions(neutral, others, [rest], options, new Random(3)).map(({ mesh }) =>
+        browOf(mesh),
       );
-    };
-    const own = 100 - 85;
     for (const rise of brows([other('real', 12, 2), other('turned', 12, 40)]))
-      expect(rise).toBeCloseTo(own, 3);
+      expect(rise).toBeCloseTo(OWN_BROW, 3);
     const lent = brows([neutral, other('high', 12, 0), other('low', -6, 5)]);
-    expect(Math.min(...lent)).toBeGreaterThan(own - 6.001);
-    expect(Math.max(...lent)).toBeLessThan(own + 12.001);
-    expect(lent.filter((rise) => rise > own + 2)).not.toEqual([]);
-    expect(lent.filter((rise) => rise < own - 1)).not.toEqual([]);
+    expect(Math.min(...lent)).toBeGreaterThan(OWN_BROW - 3.001);
+    expect(Math.max(...lent)).toBeLessThan(OWN_BROW + 6.001);
+    expect(lent.filter((rise) => rise > OWN_BROW + 1)).not.toEqual([]);
+    expect(lent.filter((rise) => rise < OWN_BROW - 0.5)).not.toEqual([]);
   });
 
-  it('make every expression they know of a neutral face', () => {
-    const moves = expressionMoves(
-      setOf(group('neutral', 0, 0), group('surprise', 0.9, 12), group('anger', 0.8, -5)),
-      [0, 1, 2],
-    );
+  it('lend shapes without the turn between two heads', () => {
+    const rest = { label: 'neutral', weights: new Map<string, number>() };
+    const same: RestingFace = {
+      personId: 'turned a little',
+      landmarks: turnedBy(landmarks(0), 6, 1.7),
+      pose: { yawDeg: 8, pitchDeg: 0, rollDeg: 0 },
+    };
+    const own = liftExpressions(neutral, [], [rest], options, new Random(3));
+    const lent = liftExpressions(neutral, [same], [rest], options, new Random(3));
+    for (const [i, { mesh }] of lent.entries()) {
+      const off = mesh.map((value, at) => Math.abs(value - own[i]!.mesh[at]!));
+      expect(Math.max(...off)).toBeLessThan(0.01);
+    }
+  });
+
+  it('give every expression they know, in a picture of which the encoder cuts what it would of the real one', () => {
+    const anger = { label: 'anger', weights: new Map([['browUp', -0.5]]) };
+    const labels = ['neutral', 'surprise', 'anger'];
     const lifted = liftExpressions(
       neutral,
       [],
-      moves,
-      {
-        labels: ['neutral', 'surprise', 'anger'],
-        spec: DEFAULT_CROP,
-        each: 2,
-        weight: 0.5,
-      },
+      [surprise, anger],
+      { labels, shapes: SHAPES, each: 2 },
       new Random(1),
     );
     expect(lifted.map(({ label }) => label)).toEqual([1, 1, 2, 2]);
-    const straight = new Uint8Array(DEFAULT_CROP.size ** 2);
-    alignedCrop(stripes, side, side, landmarks(0), DEFAULT_CROP, straight);
-    for (const { views, weight, personId, picture, mesh } of lifted) {
-      const [view] = views;
-      expect({ weight, personId, quality: view!.quality }).toEqual({
-        weight: 0.5,
-        personId: 'real',
-        quality: 0.9,
-      });
-      expect(view!.crop).not.toEqual(straight);
-      // Where nothing moved, the crop is what the encoder would have been given of the real picture.
-      const chin = (crop: Uint8Array): number[] => [...crop.subarray(58 * 64 + 20, 58 * 64 + 44)];
-      const off = chin(view!.crop).map((grey, i) => Math.abs(grey - chin(straight)[i]!));
+    const cut = (picture: TurnedPicture, mesh: Float32Array): Uint8Array => {
+      const crop = new Uint8Array(DEFAULT_CROP.size ** 2);
+      alignedCrop(picture.pixels, picture.width, picture.height, mesh, DEFAULT_CROP, crop);
+      return crop;
+    };
+    const straight = cut(neutral.picture, neutral.landmarks);
+    for (const { personId, picture, mesh } of lifted) {
+      expect(personId).toBe('real');
+      expect(picture.pixels).toHaveLength(3 * LIFTED_PICTURE.size ** 2);
+      const crop = cut(picture, mesh);
+      expect(crop).not.toEqual(straight);
+      // Where nothing moved, nothing changed.
+      const chin = (of: Uint8Array): number[] => [...of.subarray(58 * 64 + 20, 58 * 64 + 44)];
+      const off = chin(crop).map((grey, i) => Math.abs(grey - chin(straight)[i]!));
       expect(Math.max(...off)).toBeLessThan(12);
       // The mesh lies in the picture that is turned; eyes do not move.
       const { a, b, tx, ty } = fitCrop(landmarks(0), LIFTED_PICTURE);
       expect(mesh[3 * 33]).toBeCloseTo(a * 110 - b * 100 + tx, 3);
       expect(mesh[3 * 33 + 1]).toBeCloseTo(b * 110 + a * 100 + ty, 3);
-      expect(picture.pixels).toHaveLength(3 * LIFTED_PICTURE.size ** 2);
     }
   });
 });

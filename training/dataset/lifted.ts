@@ -1,25 +1,28 @@
 import { alignedCrop, fitCrop, type CropSpec } from '../../encoder/crop.js';
+import { alignMeshes, applySimilarity } from '../../encoder/geometry.js';
 import type { Random } from '../../encoder/random.js';
 import { warpExpression, type CropPoints } from '../lift.js';
 import type { TurnedPicture } from '../turn.js';
-import type { LabelledGroup } from './groups.js';
+import { moveMesh, type MeshShapes } from '../scene/mesh-shapes.js';
 import type { RenderedSet } from './rendered.js';
 
 const POINTS = 468;
-const MOST_YAW_DEG = 14;
+/** Faces turned further apart than this differ by what their turn hides, not by their shape alone. */
 const MOST_TURN_DEG = 7;
 
-/** Measured landmarks move less than the face does, more so where skin has little texture. */
-const [LEAST_GAIN, MOST_GAIN] = [1.2, 2.1];
+/** People show more or less than the renderer's recipe says; at rest they have shapes of their own. */
+const [LEAST_GAIN, MOST_GAIN] = [1, 1.8];
+/** How far a face goes towards another's shape at most. */
+const MOST_LENT = 0.5;
+/** Fainter expressions than this could be taken for another way to rest. */
+const LEAST_STRENGTH = 0.6;
 /** An upper incisor's length in eye distances: 10 of 62 mm. */
 const MOST_TEETH = 0.16;
-/** Fainter expressions than this move landmarks by less than their noise. */
-const LEAST_STRENGTH = 0.6;
 
-/** How landmarks move, in pixels of LIFTED_PICTURE, between one rendered person's neutral face and an expression. */
+/** Weights of expression shapes by name: a rendered person's at one moment, less the mean at rest. */
 export interface ExpressionMove {
   readonly label: string;
-  readonly moves: CropPoints;
+  readonly weights: ReadonlyMap<string, number>;
 }
 
 /**
@@ -39,7 +42,6 @@ export interface RestingFace {
 /** A real neutral face in its picture. */
 export interface NeutralFace extends RestingFace {
   readonly picture: TurnedPicture;
-  readonly quality: number;
 }
 
 /** Landmarks in the crop that is cut by them. @param landmarks 468 × 3 picture pixels. */
@@ -52,61 +54,63 @@ export function cropPoints(landmarks: Float32Array, spec: CropSpec): CropPoints 
 }
 
 /**
- * Movements of the set's frontal faces against the same person's neutral face, seen alike; those of
- * neutral faces against another moment at rest.
+ * From a face at rest to every strong expression of the set, and to each of its moments at rest. The
+ * renderer's own weights, not what landmarks show of them: on renders the landmark model sees half of a
+ * smile's width, a quarter of a brow's drop and a tenth of a blink; on skin that is real it sees more.
  */
 export function expressionMoves(set: RenderedSet, indices: readonly number[]): ExpressionMove[] {
-  const frontal = indices.flatMap((index) => {
-    const { personId, label, strength, views } = set.read(index);
-    if (label !== 'neutral' && strength < LEAST_STRENGTH) return [];
-    const view = views.reduce((best, one) =>
-      Math.abs(one.yawDeg) < Math.abs(best.yawDeg) ? one : best,
-    );
-    return Math.abs(view.yawDeg) > MOST_YAW_DEG
-      ? []
-      : [{ personId, label, view, points: cropPoints(view.landmarks, LIFTED_PICTURE) }];
-  });
-  const neutrals = frontal.filter(({ label }) => label === 'neutral');
-  return frontal.flatMap(({ personId, label, view, points }): ExpressionMove[] => {
-    const own = neutrals.find(
-      (one) => one.view !== view && one.personId === personId && seenAlike(one.view, view),
-    );
-    return own ? [{ label, moves: points.map((value, i) => value - own.points[i]!) }] : [];
-  });
+  const captures = indices.map((index) => set.capture(index));
+  const atRest = captures.filter(({ label }) => label === 'neutral');
+  const rest = set.shapeNames.map(
+    (_, i) => atRest.reduce((sum, { shapes }) => sum + shapes[i]!, 0) / Math.max(1, atRest.length),
+  );
+  return captures
+    .filter(({ label, strength }) => label === 'neutral' || strength >= LEAST_STRENGTH)
+    .map(({ label, shapes }) => ({
+      label,
+      weights: new Map(set.shapeNames.map((name, i) => [name, shapes[i]! - rest[i]!])),
+    }));
 }
 
-/** Faces turned further apart than this differ by their turn, not by their shape. */
-function seenAlike(one: RestingFace['pose'], other: RestingFace['pose']): boolean {
-  return (
-    Math.abs(one.yawDeg - other.yawDeg) < MOST_TURN_DEG &&
-    Math.abs(one.pitchDeg - other.pitchDeg) < MOST_TURN_DEG
+const seenAlike = (one: RestingFace['pose'], other: RestingFace['pose']): boolean =>
+  Math.abs(one.yawDeg - other.yawDeg) <= MOST_TURN_DEG &&
+  Math.abs(one.pitchDeg - other.pitchDeg) <= MOST_TURN_DEG;
+
+/**
+ * From one mesh to another, but for the turn between the two heads: seven degrees move a nose's tip by
+ * four pixels of LIFTED_PICTURE. Nowhere where a mesh spans no space. 468 × 3
+ */
+function wayBetween(own: Float32Array, other: Float32Array): Float32Array {
+  const similarity = alignMeshes(other, own);
+  if (similarity === undefined) return new Float32Array(own.length);
+  return applySimilarity(similarity, other).map((value, i) => value - own[i]!);
+}
+
+/** How a face's own mesh moves as the mean head does. 468 × 3 */
+function movesOf(own: Float32Array, { rest }: MeshShapes, moves: Float32Array): Float32Array {
+  const similarity = alignMeshes(rest, own);
+  if (similarity === undefined) return new Float32Array(own.length);
+  return applySimilarity({ ...similarity, from: [0, 0, 0], to: [0, 0, 0] }, moves);
+}
+
+/** Landmarks in pixels of LIFTED_PICTURE, depth in the same scale. 468 × 3 */
+function liftedMesh(landmarks: Float32Array): Float32Array {
+  const { a, b } = fitCrop(landmarks, LIFTED_PICTURE);
+  const depth = Math.hypot(a, b);
+  const points = cropPoints(landmarks, LIFTED_PICTURE);
+  return Float32Array.from({ length: 3 * POINTS }, (_, i) =>
+    i % 3 === 2 ? depth * landmarks[i]! : points[2 * Math.floor(i / 3) + (i % 3)]!,
   );
 }
 
-/** From a face's landmarks to those of each other person who is seen alike, in pixels of LIFTED_PICTURE. */
-function waysToOthers(own: RestingFace, others: readonly RestingFace[]): CropPoints[] {
-  const points = cropPoints(own.landmarks, LIFTED_PICTURE);
-  return others
-    .filter(({ personId, pose }) => personId !== own.personId && seenAlike(pose, own.pose))
-    .map(({ landmarks }) =>
-      cropPoints(landmarks, LIFTED_PICTURE).map((value, i) => value - points[i]!),
-    );
-}
-
-/** Landmarks in pixels of LIFTED_PICTURE, moved. 468 × 3 */
-function movedLandmarks(landmarks: Float32Array, moves: CropPoints): Float32Array {
-  const { a, b } = fitCrop(landmarks, LIFTED_PICTURE);
-  const scale = Math.hypot(a, b);
-  const points = cropPoints(landmarks, LIFTED_PICTURE);
-  return Float32Array.from({ length: 3 * POINTS }, (_, i) => {
-    const [point, axis] = [Math.floor(i / 3), i % 3];
-    if (axis === 2) return scale * landmarks[i]!;
-    return points[2 * point + axis]! + moves[2 * point + axis]!;
-  });
-}
+/** x and y of a mesh. 468 × 2 */
+const flat = (mesh: Float32Array): CropPoints => mesh.filter((_, i) => i % 3 !== 2);
 
 /** A real face with another expression. */
-export interface LiftedFace extends LabelledGroup {
+export interface LiftedFace {
+  readonly personId: string;
+  /** Index into the labels. */
+  readonly label: number;
   /** Cut as LIFTED_PICTURE says, grey. */
   readonly picture: TurnedPicture;
   /** 468 × 3 pixels: where the picture shows each point of the mesh, depth in the same scale. */
@@ -115,11 +119,9 @@ export interface LiftedFace extends LabelledGroup {
 
 export interface LiftOptions {
   readonly labels: readonly string[];
-  /** Of the encoder's input. */
-  readonly spec: CropSpec;
+  readonly shapes: MeshShapes;
   /** Pictures of a label and face. */
   readonly each: number;
-  readonly weight: number;
 }
 
 /**
@@ -129,47 +131,35 @@ export interface LiftOptions {
  * @param others neutral faces whose shapes are lent; those turned otherwise are passed over.
  */
 export function liftExpressions(
-  face: NeutralFace,
+  { personId, picture, landmarks, pose }: NeutralFace,
   others: readonly RestingFace[],
   moves: readonly ExpressionMove[],
-  { labels, spec, each, weight }: LiftOptions,
+  { labels, shapes, each }: LiftOptions,
   random: Random,
 ): LiftedFace[] {
-  const { personId, picture, landmarks, pose, quality } = face;
-  const points = cropPoints(landmarks, LIFTED_PICTURE);
-  const still = new Float32Array(points.length);
-  const shapes = waysToOthers(face, others);
+  const own = liftedMesh(landmarks);
+  const still = new Float32Array(own.length);
+  const ways = others
+    .filter((one) => one.personId !== personId && seenAlike(one.pose, pose))
+    .map((one) => wayBetween(own, liftedMesh(one.landmarks)));
   const { size, eyeDistancePx } = LIFTED_PICTURE;
-  const neutral = cut(picture, landmarks, LIFTED_PICTURE);
+  const neutral = new Uint8Array(size ** 2);
+  alignedCrop(picture.pixels, picture.width, picture.height, landmarks, LIFTED_PICTURE, neutral);
   return labels.flatMap((name, label) => {
-    const own = moves.filter((move) => move.label === name);
-    const count = own.length === 0 ? 0 : each;
-    return Array.from({ length: count }, (): LiftedFace => {
-      const expression = own[random.integer(own.length)]!.moves;
-      const gain = random.between(LEAST_GAIN, MOST_GAIN);
-      const shape = shapes[random.integer(shapes.length)] ?? still;
-      const lent = random.uniform();
-      const moved = (by: number): CropPoints =>
-        expression.map((value, i) => by * value + lent * shape[i]!);
+    const known = moves.filter((move) => move.label === name);
+    return Array.from({ length: known.length === 0 ? 0 : each }, (): LiftedFace => {
+      const { weights } = known[random.integer(known.length)]!;
+      const expression = movesOf(own, shapes, moveMesh(shapes, weights));
+      const gain = name === 'neutral' ? random.uniform() : random.between(LEAST_GAIN, MOST_GAIN);
+      const way = ways[random.integer(ways.length)] ?? still;
+      const lent = random.uniform() * MOST_LENT;
+      const moved = own.map((_, i) => gain * expression[i]! + lent * way[i]!);
       const teeth = random.between(0, MOST_TEETH * eyeDistancePx);
-      const grey = warpExpression(neutral, LIFTED_PICTURE, points, moved(gain), teeth);
-      const lifted = { width: size, height: size, pixels: rgbOf(grey) };
-      const seen = movedLandmarks(landmarks, moved(1));
-      const view = { ...pose, quality, crop: cut(lifted, seen, spec), landmarks: seen };
-      const mesh = movedLandmarks(landmarks, moved(gain));
-      return { personId, label, weight, picture: lifted, mesh, views: [view] };
+      const grey = warpExpression(neutral, LIFTED_PICTURE, flat(own), flat(moved), teeth);
+      const mesh = own.map((value, i) => value + moved[i]!);
+      return { personId, label, mesh, picture: { width: size, height: size, pixels: rgbOf(grey) } };
     });
   });
-}
-
-function cut(
-  { pixels, width, height }: TurnedPicture,
-  landmarks: Float32Array,
-  spec: CropSpec,
-): Uint8Array {
-  const crop = new Uint8Array(spec.size ** 2);
-  alignedCrop(pixels, width, height, landmarks, spec, crop);
-  return crop;
 }
 
 const rgbOf = (grey: Uint8Array): Uint8Array =>

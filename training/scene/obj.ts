@@ -17,8 +17,7 @@ export async function readText(path: string): Promise<string> {
     throw new ClmexError('not-found', 'cannot read a mesh', {
       field: 'data',
       value: path,
-      allowed:
-        'a folder with ict-facekit/, london/ and makehuman-hair/, given as --data or CLMEX_DATA',
+      allowed: 'a folder with ict-facekit/, london/ and makehuman-hair/; CLMEX_DATA may name it',
       cause,
     });
   });
