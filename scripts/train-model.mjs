@@ -13,24 +13,22 @@ if (data === undefined || out === undefined) {
 const rendered = join(out, 'rendered');
 const pre = join(out, 'runs', 'pretrain');
 const fine = join(out, 'runs', 'finetune');
-const settled = join(out, 'runs', 'settle');
 const model = join(out, 'model');
 const recipe = (name) => ['--recipe', `training/recipes/${name}.json`];
+const teacher = ['--blendshapes', join(data, 'mediapipe', 'face_landmarker.task')];
 const pictures = [
   '--pictures',
   'training/recipes/london-train.csv',
   '--root',
   join(data, 'london'),
 ];
-
-const teacher = ['--blendshapes', join(data, 'mediapipe', 'face_landmarker.task')];
+const lifted = ['--lift', '6', '--meshes', data, '--turn=-50:-8,-28:20,-10:-20,10:25,28:-15,50:12'];
 
 const steps = [
   ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '9600', '--subjects', '960', '--seed', '7', '--resume'],
-  ['train', 'pretrain', '--data', rendered, '--out', pre, ...recipe('pretrain')],
-  ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, '--lift', '4', ...teacher, ...recipe('finetune')],
-  ['train', 'finetune', '--data', rendered, '--out', settled, '--from', fine, ...pictures, '--lift', '4', ...teacher, ...recipe('settle')],
-  ['export', '--run', settled, '--blend', fine, '--share', '0.75', '--data', rendered, '--out', model],
+  ['train', 'pretrain', '--data', rendered, '--out', pre, ...teacher, ...recipe('pretrain')],
+  ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, ...lifted, ...teacher, ...recipe('finetune')],
+  ['export', '--run', fine, '--data', rendered, '--out', model],
   ['quantise', '--model', model, '--data', rendered],
 ]; // prettier-ignore
 for (const given of steps) {
