@@ -174,6 +174,14 @@ describe('movements of a face', () => {
     expect(dy).toBeLessThan(-11.9);
   });
 
+  it('are none of a mesh that spans no space', () => {
+    const flat = {
+      ...neutral,
+      landmarks: landmarks(0).map((value, i) => (i % 3 === 2 ? 0 : value)),
+    };
+    expect(liftExpressions(flat, [], [surprise], options, new Random(3))).toEqual([]);
+  });
+
   it('start from shapes between the face’s own and those of others who are seen alike', () => {
     const rest = { label: 'neutral', weights: new Map<string, number>() };
     const other = (personId: string, brow: number, yawDeg: number): RestingFace => ({

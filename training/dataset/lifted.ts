@@ -1,3 +1,4 @@
+import type { Vec3 } from '../../core/geometry.js';
 import { alignedCrop, fitCrop, type CropSpec } from '../../encoder/crop.js';
 import { alignMeshes, applySimilarity } from '../../encoder/geometry.js';
 import type { Random } from '../../encoder/random.js';
@@ -12,6 +13,7 @@ const MOST_TURN_DEG = 7;
 
 /** People show more or less than the renderer's recipe says; at rest they have shapes of their own. */
 const [LEAST_GAIN, MOST_GAIN] = [1, 1.8];
+const ZERO: Vec3 = [0, 0, 0];
 /** How far a face goes towards another's shape at most. */
 const MOST_LENT = 0.5;
 /** Fainter expressions than this could be taken for another way to rest. */
@@ -86,13 +88,6 @@ function wayBetween(own: Float32Array, other: Float32Array): Float32Array {
   return applySimilarity(similarity, other).map((value, i) => value - own[i]!);
 }
 
-/** How a face's own mesh moves as the mean head does. 468 × 3 */
-function movesOf(own: Float32Array, { rest }: MeshShapes, moves: Float32Array): Float32Array {
-  const similarity = alignMeshes(rest, own);
-  if (similarity === undefined) return new Float32Array(own.length);
-  return applySimilarity({ ...similarity, from: [0, 0, 0], to: [0, 0, 0] }, moves);
-}
-
 /** Landmarks in pixels of LIFTED_PICTURE, depth in the same scale. 468 × 3 */
 function liftedMesh(landmarks: Float32Array): Float32Array {
   const { a, b } = fitCrop(landmarks, LIFTED_PICTURE);
@@ -128,6 +123,7 @@ export interface LiftOptions {
  * A face with every expression for which there are movements, some of them each. Each starts from a
  * shape somewhere between the face's own and another person's, so that a mouth or brow that rests as few
  * do is not taken for an expression.
+ * None of a mesh that spans no space.
  * @param others neutral faces whose shapes are lent; those turned otherwise are passed over.
  */
 export function liftExpressions(
@@ -138,6 +134,8 @@ export function liftExpressions(
   random: Random,
 ): LiftedFace[] {
   const own = liftedMesh(landmarks);
+  const head = alignMeshes(shapes.rest, own);
+  if (head === undefined) return [];
   const still = new Float32Array(own.length);
   const ways = others
     .filter((one) => one.personId !== personId && seenAlike(one.pose, pose))
@@ -149,7 +147,10 @@ export function liftExpressions(
     const known = moves.filter((move) => move.label === name);
     return Array.from({ length: known.length === 0 ? 0 : each }, (): LiftedFace => {
       const { weights } = known[random.integer(known.length)]!;
-      const expression = movesOf(own, shapes, moveMesh(shapes, weights));
+      const expression = applySimilarity(
+        { ...head, from: ZERO, to: ZERO },
+        moveMesh(shapes, weights),
+      );
       const gain = name === 'neutral' ? random.uniform() : random.between(LEAST_GAIN, MOST_GAIN);
       const way = ways[random.integer(ways.length)] ?? still;
       const lent = random.uniform() * MOST_LENT;
