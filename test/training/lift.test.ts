@@ -150,13 +150,13 @@ describe('movements of a face', () => {
   const options = { labels: ['neutral', 'surprise'], shapes: SHAPES, each: 8 };
   const surprise = { label: 'surprise', weights: new Map([['browUp', 1]]) };
 
-  it('are as large as the shapes say, up to nearly twice that', () => {
+  it('are larger than the shapes say, up to nearly twice', () => {
     const lifted = liftExpressions(neutral, [], [surprise], options, new Random(3));
     expect(lifted.map(({ label }) => label)).toEqual(Array<number>(8).fill(1));
     const rises = lifted.map(({ mesh }) => browOf(mesh) - OWN_BROW);
     // Six pixels of a head half as large.
-    expect(Math.min(...rises)).toBeGreaterThan(12 - 0.01);
-    expect(Math.max(...rises)).toBeLessThan(1.8 * 12 + 0.01);
+    expect(Math.min(...rises)).toBeGreaterThan(1.2 * 12 - 0.01);
+    expect(Math.max(...rises)).toBeLessThan(1.9 * 12 + 0.01);
     expect(Math.max(...rises) - Math.min(...rises)).toBeGreaterThan(3);
   });
 
@@ -194,10 +194,10 @@ describe('movements of a face', () => {
     for (const rise of brows([other('real', 12, 2), other('turned', 12, 40)]))
       expect(rise).toBeCloseTo(OWN_BROW, 3);
     const lent = brows([neutral, other('high', 12, 0), other('low', -6, 5)]);
-    expect(Math.min(...lent)).toBeGreaterThan(OWN_BROW - 3.001);
-    expect(Math.max(...lent)).toBeLessThan(OWN_BROW + 6.001);
-    expect(lent.filter((rise) => rise > OWN_BROW + 1)).not.toEqual([]);
-    expect(lent.filter((rise) => rise < OWN_BROW - 0.5)).not.toEqual([]);
+    expect(Math.min(...lent)).toBeGreaterThan(OWN_BROW - 6.001);
+    expect(Math.max(...lent)).toBeLessThan(OWN_BROW + 12.001);
+    expect(lent.filter((rise) => rise > OWN_BROW + 2)).not.toEqual([]);
+    expect(lent.filter((rise) => rise < OWN_BROW - 1)).not.toEqual([]);
   });
 
   it('lend shapes without the turn between two heads', () => {

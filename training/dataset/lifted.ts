@@ -11,13 +11,12 @@ const POINTS = 468;
 /** Faces turned further apart than this differ by what their turn hides, not by their shape alone. */
 const MOST_TURN_DEG = 7;
 
-/** People show more or less than the renderer's recipe says; at rest they have shapes of their own. */
-const [LEAST_GAIN, MOST_GAIN] = [1, 1.8];
-const ZERO: Vec3 = [0, 0, 0];
-/** How far a face goes towards another's shape at most. */
-const MOST_LENT = 0.5;
+/** Of a rendered movement: faces at rest vary widely, and expressions are told from all of them. */
+const AT_REST = [0, 1.5] as const;
+const EXPRESSIVE = [1.2, 1.9] as const;
 /** Fainter expressions than this could be taken for another way to rest. */
-const LEAST_STRENGTH = 0.6;
+const LEAST_STRENGTH = 0.75;
+const ZERO: Vec3 = [0, 0, 0];
 /** An upper incisor's length in eye distances: 10 of 62 mm. */
 const MOST_TEETH = 0.16;
 
@@ -151,9 +150,10 @@ export function liftExpressions(
         { ...head, from: ZERO, to: ZERO },
         moveMesh(shapes, weights),
       );
-      const gain = name === 'neutral' ? random.uniform() : random.between(LEAST_GAIN, MOST_GAIN);
+      const [least, most] = name === 'neutral' ? AT_REST : EXPRESSIVE;
+      const gain = random.between(least, most);
       const way = ways[random.integer(ways.length)] ?? still;
-      const lent = random.uniform() * MOST_LENT;
+      const lent = random.uniform();
       const moved = own.map((_, i) => gain * expression[i]! + lent * way[i]!);
       const teeth = random.between(0, MOST_TEETH * eyeDistancePx);
       const grey = warpExpression(neutral, LIFTED_PICTURE, flat(own), flat(moved), teeth);
