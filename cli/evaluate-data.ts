@@ -3,7 +3,7 @@ import { EXPRESSION_LABELS } from '../core/types.js';
 import type { LocalInference } from '../runtime/inference/local.js';
 import {
   expressionMoves, isRendered, openRendered, renderedGroups,
-  type EvaluatedGroup, type RenderedSet, type Split, type Turn,
+  type EvaluatedGroup, type MeshShapes, type RenderedSet, type Split, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
 import { openMeshShapes } from './mesh-shapes.js';
@@ -53,6 +53,7 @@ export class EvaluationData {
     if (rendered) {
       return this.#rendered(options.data, options.split);
     }
+    const shapes = options.lift > 0 ? await openMeshShapes(options.meshes) : undefined;
     const inference = this.#inference;
     const finder = new PictureFaceFinder(
       async (frame) => (await inference.faces([frame], []))[0],
@@ -62,7 +63,7 @@ export class EvaluationData {
       labels: this.#labels,
       finder,
       cache: options.cache,
-      turns: options.lift === 0 ? options.turn : [],
+      turns: shapes ? [] : options.turn,
     });
     this.#skipped.push(...skipped);
     this.#notes.push(...notes);
@@ -77,9 +78,7 @@ export class EvaluationData {
       });
     }
     if (groups.some(({ views }) => views.some(({ crop }) => crop !== undefined))) {
-      return this.#embedded(
-        options.lift === 0 ? groups : await this.#lifted(groups, finder, options),
-      );
+      return this.#embedded(shapes ? await this.#lifted(groups, shapes, finder, options) : groups);
     }
     const [first] = skipped;
     throw new ClmexError('invalid-argument', 'shows no face in any picture', {
@@ -92,12 +91,12 @@ export class EvaluationData {
 
   async #lifted(
     groups: readonly ReadGroup[],
+    shapes: MeshShapes,
     finder: PictureFaceFinder,
-    { lift, moves, meshes, turn = [], split, seed }: DataOptions,
+    { lift, moves, turn = [], split, seed }: DataOptions,
   ): Promise<ReadGroup[]> {
     const rendered = await openRendered(moves!);
     const labels = this.#labels;
-    const shapes = await openMeshShapes(meshes);
     return liftedGroups(
       neutralPictures(groups, labels),
       expressionMoves(rendered, indicesOf(rendered, moves!, split)),

@@ -155,21 +155,21 @@ async function picturesBeside(
   recipe: Recipe,
   rendered: RenderedSet | undefined,
 ): Promise<LabelledGroup[]> {
-  const labels = EXPRESSION_LABELS;
-  const { weight } = recipe.pictures;
-  const source = sourceOf(path, root);
-  // Lifted faces have every label, the pictures may not: were they turned, a turn would tell the label.
-  const turns = lift === 0 ? turn : [];
-  const read = await pictureGroups({ source, cache, labels, weight, turns });
-  if (lift === 0) return read.groups;
-  if (rendered === undefined) {
+  if (lift > 0 && rendered === undefined) {
     throw new ClmexError('invalid-argument', 'expressions are learned from rendered people', {
       field: '--lift',
       value: lift,
       allowed: '0 where --data is no rendered set',
     });
   }
-  const shapes = await openMeshShapes(meshes);
+  const shapes = lift > 0 ? await openMeshShapes(meshes) : undefined;
+  const labels = EXPRESSION_LABELS;
+  const { weight } = recipe.pictures;
+  const source = sourceOf(path, root);
+  // Lifted faces have every label, the pictures may not: were they turned, a turn would tell the label.
+  const turns = lift === 0 ? turn : [];
+  const read = await pictureGroups({ source, cache, labels, weight, turns });
+  if (rendered === undefined || shapes === undefined) return read.groups;
   const moves = expressionMoves(rendered, rendered.indices('train'));
   const options = { labels, weight, each: lift, turns: turn, shapes, seed: recipe.seed };
   const lifted = await withFaceFinder((finder) =>

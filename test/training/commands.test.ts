@@ -257,6 +257,11 @@ describe('training from the command line', () => {
       /--moves: is needed with --lift .given: .*nowhere.*Allowed: a rendered set/,
     ],
     [
+      'shapes of a head that are not there, before any picture is opened',
+      ['evaluate', '--manifest', 'a.csv', '--lift', '2', '--moves', 'set', '--meshes', 'nowhere'],
+      /--meshes: cannot read a mesh .given: .*nowhere.*Allowed: .*ict-facekit/,
+    ],
+    [
       'rendered faces that should be lifted',
       ['evaluate', '--data', 'set', '--lift', '2', '--moves', 'set'],
       /--lift: lifts real faces.*given: 2.*Allowed: 0/,
