@@ -142,14 +142,22 @@ function indicesOf(set: RenderedSet, directory: string, split: Split | 'all'): n
 
 /** Before any face is looked for. */
 async function requireMoves({ lift, moves, data }: DataOptions, rendered: boolean): Promise<void> {
-  if (lift > 0 && rendered) {
+  if (lift === 0) {
+    if (moves === undefined) return;
+    throw new ClmexError('invalid-argument', 'says how lifted faces move', {
+      field: '--moves',
+      value: moves,
+      allowed: 'together with --lift N',
+    });
+  }
+  if (rendered) {
     throw new ClmexError('invalid-argument', 'lifts real faces; rendered ones have every label', {
       field: '--lift',
       value: lift,
       allowed: `0 with ${data}`,
     });
   }
-  if (lift > 0 && (moves === undefined || !(await isRendered(moves)))) {
+  if (moves === undefined || !(await isRendered(moves))) {
     throw new ClmexError('invalid-argument', 'is needed with --lift', {
       field: '--moves',
       value: moves,

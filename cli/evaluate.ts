@@ -11,6 +11,7 @@ import {
 } from '../training/index.js'; // prettier-ignore
 import { EvaluationData, type DataOptions } from './evaluate-data.js';
 import { writeMap } from './evaluate-map.js';
+import { MESHES_OPTION } from './mesh-shapes.js';
 import { printResult } from './output.js';
 import { counts, percentages, turns, wholeNumber } from './synth-options.js';
 
@@ -53,10 +54,7 @@ export function register(program: Command): void {
       0,
     )
     .option('--moves <path>', 'a rendered set, whose people (of --split) move as --lift does')
-    .option(
-      '--meshes <dir>',
-      'holds ict-facekit/, whose shapes --lift moves faces by; default CLMEX_DATA, else ../shared/data',
-    )
+    .option(...MESHES_OPTION)
     .option(
       '--probe <k>',
       'fit a linear probe on frozen embeddings over k folds instead of the model’s head',

@@ -9,6 +9,7 @@ import {
   parseRecipe, selectBackend, train, writeCurves,
   type LogEntry, type Recipe, type Turn,
 } from '../training/index.js'; // prettier-ignore
+import { MESHES_OPTION } from './mesh-shapes.js';
 import { printResult, progress } from './output.js';
 import { openTrainingData } from './train-data.js';
 import { turns, wholeNumber } from './synth-options.js';
@@ -82,10 +83,7 @@ export function register(program: Command): void {
         wholeNumber(0),
         0,
       )
-      .option(
-        '--meshes <dir>',
-        'holds ict-facekit/, whose shapes --lift moves faces by; default CLMEX_DATA, else ../shared/data',
-      )
+      .option(...MESHES_OPTION)
       .option(
         '--turn <degrees>',
         'turns single pictures, with --lift the lifted ones, into groups of several views, by yaw or yaw:pitch: -40,-20:15,20:-15,40',

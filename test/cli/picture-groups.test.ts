@@ -24,6 +24,7 @@ import { describeWithData, sharedData } from '../support/shared-data.js';
 const [UPPER_LIP, LOWER_LIP] = [13, 14];
 const SMILE = ['mouthSmile_L', 'mouthSmile_R'] as const;
 const yawOnly = (yawDeg: number): Turn => ({ yawDeg, pitchDeg: 0 });
+
 describeWithData('expressions lifted onto real faces', () => {
   let root: string;
   let read: PictureGroups;

@@ -262,6 +262,11 @@ describe('training from the command line', () => {
       /--meshes: cannot read a mesh .given: .*nowhere.*Allowed: .*ict-facekit/,
     ],
     [
+      'movements of faces that are not lifted',
+      ['evaluate', '--manifest', 'a.csv', '--moves', 'set'],
+      /--moves: says how lifted faces move.*Allowed: together with --lift N/,
+    ],
+    [
       'rendered faces that should be lifted',
       ['evaluate', '--data', 'set', '--lift', '2', '--moves', 'set'],
       /--lift: lifts real faces.*given: 2.*Allowed: 0/,
