@@ -20,6 +20,8 @@ export interface DataOptions extends PictureSource {
   /** A rendered set, whose people move as lifted faces do. */
   readonly moves?: string;
   readonly meshes?: string;
+  /** Percent of the lifted faces. */
+  readonly glasses: number;
   readonly seed: number;
 }
 
@@ -93,7 +95,7 @@ export class EvaluationData {
     groups: readonly ReadGroup[],
     shapes: MeshShapes,
     finder: PictureFaceFinder,
-    { lift, moves, turn = [], split, seed }: DataOptions,
+    { lift, moves, glasses, turn = [], split, seed }: DataOptions,
   ): Promise<ReadGroup[]> {
     const rendered = await openRendered(moves!);
     const labels = this.#labels;
@@ -101,7 +103,7 @@ export class EvaluationData {
       neutralPictures(groups, labels),
       expressionMoves(rendered, indicesOf(rendered, moves!, split)),
       finder,
-      { labels, weight: 1, each: lift, turns: turn, shapes, seed },
+      { labels, weight: 1, each: lift, turns: turn, shapes, glasses: glasses / 100, seed },
     );
   }
 
@@ -141,12 +143,15 @@ function indicesOf(set: RenderedSet, directory: string, split: Split | 'all'): n
 }
 
 /** Before any face is looked for. */
-async function requireMoves({ lift, moves, data }: DataOptions, rendered: boolean): Promise<void> {
+async function requireMoves(
+  { lift, moves, glasses, data }: DataOptions,
+  rendered: boolean,
+): Promise<void> {
   if (lift === 0) {
-    if (moves === undefined) return;
-    throw new ClmexError('invalid-argument', 'says how lifted faces move', {
-      field: '--moves',
-      value: moves,
+    if (moves === undefined && glasses === 0) return;
+    throw new ClmexError('invalid-argument', 'says how lifted faces look', {
+      field: moves === undefined ? '--glasses' : '--moves',
+      value: moves ?? glasses,
       allowed: 'together with --lift N',
     });
   }

@@ -96,6 +96,8 @@ export interface LiftedGroupsOptions {
   /** By which every one is turned as well. */
   readonly turns: readonly Turn[];
   readonly shapes: MeshShapes;
+  /** Share of the lifted faces that wear glasses, 0–1. */
+  readonly glasses: number;
   readonly seed: number;
 }
 
@@ -108,7 +110,7 @@ export async function liftedGroups(
   neutral: readonly NeutralPicture[],
   moves: readonly ExpressionMove[],
   finder: PictureFaceFinder,
-  { labels, weight, each, turns, shapes, seed }: LiftedGroupsOptions,
+  { labels, weight, each, turns, shapes, glasses, seed }: LiftedGroupsOptions,
 ): Promise<LabelledGroup[]> {
   if (neutral.length === 0) {
     throw new ClmexError('invalid-argument', 'needs a neutral face that could be lifted', {
@@ -125,7 +127,7 @@ export async function liftedGroups(
       { ...face, picture },
       neutral,
       moves,
-      { labels, shapes, each },
+      { labels, shapes, triangles: finder.triangles, each, glasses },
       random,
     ))
       lifted.push(...(await foundAgain(one, weight, finder, turns)));
@@ -137,13 +139,15 @@ export async function liftedGroups(
 
 /** A lifted face and its turns as the landmark model finds them; none where it sees no face. */
 async function foundAgain(
-  { personId, label, picture, mesh }: LiftedFace,
+  { personId, label, picture, mesh, worn }: LiftedFace,
   weight: number,
   finder: PictureFaceFinder,
   turns: readonly Turn[],
 ): Promise<LabelledGroup[]> {
+  const turn = (by: readonly Turn[]) => turnFace(picture, mesh, finder.triangles, by, worn);
+  const straight = worn === undefined ? [picture] : turn([{ yawDeg: 0, pitchDeg: 0 }]);
   const views: LabelledView[] = [];
-  for (const view of [picture, ...turnFace(picture, mesh, finder.triangles, turns)]) {
+  for (const view of [...straight, ...turn(turns)]) {
     const face = await finder.find(view);
     if (face === undefined) continue;
     const { crop, landmarks, pose, quality } = face;

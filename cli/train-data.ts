@@ -23,6 +23,8 @@ export interface TrainDataOptions extends DataOptions {
   readonly pictures?: string | undefined;
   readonly lift: number;
   readonly meshes?: string | undefined;
+  /** Percent of the lifted faces. */
+  readonly glasses: number;
   readonly blendshapes?: string | undefined;
 }
 
@@ -151,7 +153,7 @@ function splitPeople(groups: readonly LabelledGroup[], seed: number) {
 
 async function picturesBeside(
   path: string,
-  { root, cache, lift, meshes, turn = [] }: TrainDataOptions,
+  { root, cache, lift, meshes, glasses, turn = [] }: TrainDataOptions,
   recipe: Recipe,
   rendered: RenderedSet | undefined,
 ): Promise<LabelledGroup[]> {
@@ -171,7 +173,15 @@ async function picturesBeside(
   const read = await pictureGroups({ source, cache, labels, weight, turns });
   if (rendered === undefined || shapes === undefined) return read.groups;
   const moves = expressionMoves(rendered, rendered.indices('train'));
-  const options = { labels, weight, each: lift, turns: turn, shapes, seed: recipe.seed };
+  const options = {
+    labels,
+    weight,
+    each: lift,
+    turns: turn,
+    shapes,
+    glasses: glasses / 100,
+    seed: recipe.seed,
+  };
   const lifted = await withFaceFinder((finder) =>
     liftedGroups(read.neutral, moves, finder, options),
   );

@@ -21,7 +21,6 @@ export {
   type PictureList,
 } from './dataset/pictures.js';
 export {
-  cropPoints,
   expressionMoves,
   liftExpressions,
   type ExpressionMove,

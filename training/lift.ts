@@ -1,11 +1,9 @@
-import type { CropSpec } from '../encoder/crop.js';
+import { bandBetween, FACE_OVAL, warpPicture, type RgbPicture } from './warp.js';
 
-/** 468 places in crop pixels, x and y by turns. */
-export type CropPoints = Float32Array;
-
-/** Reach of a point's displacement, eye distances; far from all points nothing moves. */
-const REACH = 0.104;
-const STILLNESS = 0.02;
+const POINTS = 468;
+/** So many times as far out as the mesh's border nothing moves, and what lies between is stretched. */
+const STILL = 1.6;
+const STILL_RING = FACE_OVAL.map((_, i) => POINTS + i);
 /** Lips this far apart, in eye distances, show the inside of the mouth. */
 const OPEN = 0.05;
 /** Brightness of what it shows, of the lips'. */
@@ -20,74 +18,56 @@ const INNER_LIPS = [
 const ALONG_UPPER_LIP = INNER_LIPS.slice(0, 11);
 const [UPPER_LIP, LOWER_LIP] = [13, 14];
 
+export interface WarpOptions {
+  readonly eyeDistancePx: number;
+  /** How far the upper teeth reach below the upper lip. */
+  readonly teethPx: number;
+}
+
 /**
- * Another expression on a real face: its crop is warped so that every landmark moves by its own
- * movement; lips that part show a dark mouth and what they bare of the upper teeth. The skin, the
- * light and the camera stay those of the picture.
- * @param crop grey bytes of a neutral face, cut as `spec` says. @param points its landmarks.
- * @param moves what each landmark moves by, crop pixels.
- * @param teethPx how far the upper teeth reach below the upper lip.
+ * Another expression on a real face: the measured mesh carries the picture's pixels to where its points
+ * have moved; lips that part show a dark mouth and what they bare of the upper teeth. The skin, the light
+ * and the camera stay those of the picture.
+ * @param own and @param moved 468 × 3 picture pixels, depth in the same scale.
+ * @param triangles three indices each.
  */
 export function warpExpression(
-  crop: Uint8Array,
-  { size, eyeDistancePx }: CropSpec,
-  points: CropPoints,
-  moves: CropPoints,
-  teethPx = 0,
-): Uint8Array {
-  const moved = points.map((value, i) => value + moves[i]!);
-  const field = displacementField(size, REACH * eyeDistancePx, moved, moves);
-  const out = new Uint8Array(size * size);
-  const last = size - 1.001;
-  for (let at = 0; at < size * size; at++) {
-    const x = Math.min(last, Math.max(0, (at % size) - field[2 * at]!));
-    const y = Math.min(last, Math.max(0, Math.floor(at / size) - field[2 * at + 1]!));
-    const from = Math.floor(y) * size + Math.floor(x);
-    const [fx, fy] = [x % 1, y % 1];
-    const top = crop[from]! * (1 - fx) + crop[from + 1]! * fx;
-    const bottom = crop[from + size]! * (1 - fx) + crop[from + size + 1]! * fx;
-    out[at] = top * (1 - fy) + bottom * fy + 0.5;
-  }
-  const gap = moved[2 * LOWER_LIP + 1]! - moved[2 * UPPER_LIP + 1]!;
-  if (gap >= OPEN * eyeDistancePx) openMouth(out, size, moved, teethPx);
-  return out;
+  picture: RgbPicture,
+  own: Float32Array,
+  moved: Float32Array,
+  triangles: readonly number[],
+  { eyeDistancePx, teethPx }: WarpOptions,
+): RgbPicture {
+  const still = stillRing(own);
+  const from = [...own, ...still].filter((_, i) => i % 3 !== 2);
+  const vertices = { from: Float32Array.from(from), to: Float32Array.from([...moved, ...still]) };
+  const all = [...triangles, ...bandBetween(FACE_OVAL, STILL_RING)];
+  const warped = warpPicture(picture, vertices, all);
+  const gap = moved[3 * LOWER_LIP + 1]! - moved[3 * UPPER_LIP + 1]!;
+  if (gap >= OPEN * eyeDistancePx) openMouth(warped, moved, teethPx);
+  return warped;
 }
 
-/** Displacement a pixel: mean of the points' own, weighted by nearness (Nadaraya–Watson). */
-function displacementField(
-  size: number,
-  reachPx: number,
-  moved: CropPoints,
-  moves: CropPoints,
-): Float32Array {
-  const weights = new Float32Array(size * size).fill(STILLNESS);
-  const field = new Float32Array(size * size * 2);
-  const radius = Math.ceil(3 * reachPx);
-  for (let p = 0; p < moved.length; p += 2) {
-    const [px, py] = [moved[p]! - 0.5, moved[p + 1]! - 0.5];
-    for (let y = Math.max(0, Math.ceil(py - radius)); y <= Math.min(size - 1, py + radius); y++) {
-      for (let x = Math.max(0, Math.ceil(px - radius)); x <= Math.min(size - 1, px + radius); x++) {
-        const weight = Math.exp(-((x - px) ** 2 + (y - py) ** 2) / (2 * reachPx ** 2));
-        const at = y * size + x;
-        weights[at]! += weight;
-        field[2 * at]! += weight * moves[p]!;
-        field[2 * at + 1]! += weight * moves[p + 1]!;
-      }
-    }
-  }
-  weights.forEach((weight, at) => {
-    field[2 * at]! /= weight;
-    field[2 * at + 1]! /= weight;
-  });
-  return field;
+/** Around the mesh, behind all of it. */
+function stillRing(own: Float32Array): number[] {
+  const [x, y] = [0, 1].map(
+    (k) => FACE_OVAL.reduce((sum, i) => sum + own[3 * i + k]!, 0) / FACE_OVAL.length,
+  ) as [number, number];
+  const behind = own.reduce((far, value, i) => (i % 3 === 2 ? Math.max(far, value) : far), 0);
+  return FACE_OVAL.flatMap((i) => [
+    x + STILL * (own[3 * i]! - x),
+    y + STILL * (own[3 * i + 1]! - y),
+    behind + 1,
+  ]);
 }
 
-function openMouth(pixels: Uint8Array, size: number, points: CropPoints, teethPx: number): void {
-  const at = (index: number): Point => [points[2 * index]!, points[2 * index + 1]!];
+function openMouth(picture: RgbPicture, mesh: Float32Array, teethPx: number): void {
+  const { width, height, pixels } = picture;
+  const at = (index: number): Point => [mesh[3 * index]!, mesh[3 * index + 1]!];
   const [ring, upper] = [INNER_LIPS.map(at), ALONG_UPPER_LIP.map(at)];
-  const lips = brightnessOf(pixels, size, ring);
-  const [left, right] = reachOf(ring.map(([x]) => x), size); // prettier-ignore
-  const [top, bottom] = reachOf(ring.map(([, y]) => y), size); // prettier-ignore
+  const lips = colourOf(picture, ring);
+  const [left, right] = reachOf(ring.map(([x]) => x), width); // prettier-ignore
+  const [top, bottom] = reachOf(ring.map(([, y]) => y), height); // prettier-ignore
   for (let y = top; y <= bottom; y++) {
     for (let x = left; x <= right; x++) {
       let [covered, light] = [0, 0];
@@ -98,9 +78,11 @@ function openMouth(pixels: Uint8Array, size: number, points: CropPoints, teethPx
         covered++;
         light += py - heightAt(upper, px) < teethPx ? TEETH : CAVITY;
       }
-      const pixel = y * size + x;
       const bare = 1 - covered / SAMPLES ** 2;
-      pixels[pixel] = Math.min(255, bare * pixels[pixel]! + (light / SAMPLES ** 2) * lips);
+      for (let k = 0; k < 3; k++) {
+        const i = 3 * (y * width + x) + k;
+        pixels[i] = Math.min(255, bare * pixels[i]! + (light / SAMPLES ** 2) * lips[k]!);
+      }
     }
   }
 }
@@ -117,9 +99,11 @@ const reachOf = (places: readonly number[], size: number): [first: number, last:
 ];
 
 /** Mean of the pixels at the lips' border. */
-function brightnessOf(pixels: Uint8Array, size: number, ring: readonly Point[]): number {
-  const around = ring.map(([x, y]) => pixels[pixelAt(y, size) * size + pixelAt(x, size)]!);
-  return around.reduce((sum, value) => sum + value, 0) / around.length;
+function colourOf({ width, height, pixels }: RgbPicture, ring: readonly Point[]): number[] {
+  const around = ring.map(([x, y]) => pixelAt(y, height) * width + pixelAt(x, width));
+  return [0, 1, 2].map(
+    (k) => around.reduce((sum, at) => sum + pixels[3 * at + k]!, 0) / ring.length,
+  );
 }
 
 /** Of a line from left to right, between its points. */

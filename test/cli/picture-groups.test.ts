@@ -10,11 +10,13 @@ import {
 } from '../../cli/picture-groups.js';
 import type { PictureSource } from '../../cli/read-groups.js';
 import { EXPRESSION_LABELS } from '../../core/types.js';
+import { DEFAULT_CROP } from '../../encoder/crop.js';
 import { writeShard } from '../../training/dataset/shard.js';
 import type { Evaluation } from '../../training/evaluate.js';
 import {
   readMeshShapes,
   type ExpressionMove,
+  type LabelledGroup,
   type MeshShapes,
   type Turn,
 } from '../../training/index.js';
@@ -60,6 +62,7 @@ describeWithData('expressions lifted onto real faces', () => {
       each: 2,
       turns: yawsDeg.map(yawOnly),
       shapes,
+      glasses: 0,
       seed: 1,
     });
 
@@ -99,8 +102,36 @@ describeWithData('expressions lifted onto real faces', () => {
       for (const view of [1, 2, 3, 4]) expect(gap(i, view)).toBeGreaterThan(1.5 * gap(0, view));
   });
 
+  it('wear glasses before their eyes where that is asked for, and are found with them', async () => {
+    const one = { labels: EXPRESSION_LABELS, weight: 1, each: 1, turns: [], shapes, seed: 1 };
+    // The first is at rest: glasses are drawn from the stream of numbers after it.
+    const [bare] = await lifted(read, { ...one, glasses: 0 });
+    const [worn] = await lifted(read, { ...one, glasses: 1 });
+    const { size, eyeLinePx } = DEFAULT_CROP;
+    const row = ({ views: [view] }: LabelledGroup, y: number): number[] => [
+      ...view!.crop.subarray(size * y, size * (y + 1)),
+    ];
+    const off = Array.from({ length: size }, (_, y) => {
+      const [one, other] = [row(bare!, y), row(worn!, y)];
+      return one.reduce((sum, grey, x) => sum + Math.abs(grey - other[x]!), 0) / size;
+    });
+    const mean = (from: number, to: number): number =>
+      off.slice(from, to).reduce((sum, value) => sum + value, 0) / (to - from);
+    const eyes = Math.round(eyeLinePx);
+    const cheeks = mean(eyes + 8, eyes + 22);
+    expect(mean(eyes - 5, eyes + 2)).toBeGreaterThan(3 * cheeks);
+  });
+
   it('are refused where no neutral face is there to lift', async () => {
-    const options = { labels: EXPRESSION_LABELS, weight: 1, each: 1, turns: [], shapes, seed: 1 };
+    const options = {
+      labels: EXPRESSION_LABELS,
+      weight: 1,
+      each: 1,
+      turns: [],
+      shapes,
+      glasses: 0,
+      seed: 1,
+    };
     await expect(lifted({ neutral: [] }, options)).rejects.toMatchObject({
       code: 'invalid-argument',
       field: '--lift',

@@ -264,7 +264,17 @@ describe('training from the command line', () => {
     [
       'movements of faces that are not lifted',
       ['evaluate', '--manifest', 'a.csv', '--moves', 'set'],
-      /--moves: says how lifted faces move.*Allowed: together with --lift N/,
+      /--moves: says how lifted faces look.*Allowed: together with --lift N/,
+    ],
+    [
+      'glasses for faces that are not lifted',
+      ['evaluate', '--manifest', 'a.csv', '--glasses', '50'],
+      /--glasses: says how lifted faces look.*given: 50.*Allowed: together with --lift N/,
+    ],
+    [
+      'more faces with glasses than there are',
+      ['evaluate', '--manifest', 'a.csv', '--lift', '2', '--glasses', '101'],
+      /glasses.*given: .*101.*Allowed: a whole number from 0 to 100/,
     ],
     [
       'rendered faces that should be lifted',

@@ -4,7 +4,6 @@ import type { ExpressionLabel } from '../../core/types.js';
 import { alignedCrop, DEFAULT_CROP, fitCrop } from '../../encoder/crop.js';
 import { Random } from '../../encoder/random.js';
 import {
-  cropPoints,
   expressionMoves,
   LIFTED_PICTURE,
   liftExpressions,
@@ -14,78 +13,124 @@ import {
 import { RenderedSet } from '../../training/dataset/rendered.js';
 import { warpExpression } from '../../training/lift.js';
 import type { MeshShapes } from '../../training/scene/mesh-shapes.js';
-import type { TurnedPicture } from '../../training/turn.js';
+import type { RgbPicture } from '../../training/warp.js';
+import { canonicalFace } from '../support/canonical-face.js';
 
-/** Points on a grid over the crop; a few of them are lips in the mesh's numbering. */
-const points = Float32Array.from({ length: 2 * 468 }, (_, i) => {
-  const at = i >> 1;
-  return i % 2 === 0 ? 4 + (at % 24) * 2.4 : 4 + Math.floor(at / 24) * 2.8;
+const SIDE = 240;
+const EYE_DISTANCE_PX = 72;
+const { points, triangles } = await canonicalFace();
+/** The inner border of the upper lip, and of the lower below it. */
+const UPPER = [191, 80, 81, 82, 13, 312, 311, 310, 415];
+const LOWER = [95, 88, 178, 87, 14, 317, 402, 318, 324];
+/** The canonical face seen straight on, its mouth closed, its eyes as far apart as in a picture that is lifted. */
+const own = ((): Float32Array => {
+  const scale = EYE_DISTANCE_PX / 0.0635;
+  const mesh = Float32Array.from(points, (value, i) =>
+    i % 3 === 0 ? SIDE / 2 + scale * value : [SIDE / 2, 0][(i % 3) - 1]! - scale * value,
+  );
+  LOWER.forEach((index, i) => (mesh[3 * index + 1] = mesh[3 * UPPER[i]! + 1]! + 0.5));
+  return mesh;
+})();
+const at = (index: number): [x: number, y: number] => [own[3 * index]!, own[3 * index + 1]!];
+
+const picture = (grey: (x: number, y: number) => number): RgbPicture => ({
+  width: SIDE,
+  height: SIDE,
+  pixels: Uint8Array.from({ length: 3 * SIDE * SIDE }, (_, i) => {
+    const pixel = Math.floor(i / 3);
+    return grey((pixel % SIDE) + 0.5, Math.floor(pixel / SIDE) + 0.5);
+  }),
 });
-const still = new Float32Array(points.length);
-const face = Uint8Array.from(
-  { length: 64 * 64 },
-  (_, i) => 90 + 60 * Math.sin((i % 64) / 5) * Math.sin(Math.floor(i / 64) / 4),
-);
+/** Dark spots of a pixel or two on light skin. */
+const spotted = (...spots: [x: number, y: number][]): RgbPicture =>
+  picture((x, y) => 200 - 180 * Math.max(...spots.map(([sx, sy]) => Math.exp(-((x - sx) ** 2 + (y - sy) ** 2) / 3)))); // prettier-ignore
+
+/** The mesh with some points moved down, by pixels. */
+function lowered(by: Readonly<Record<number, number>>): Float32Array {
+  const mesh = own.slice();
+  for (const [index, y] of Object.entries(by)) mesh[3 * Number(index) + 1]! += y;
+  return mesh;
+}
+const warp = (of: RgbPicture, moved: Float32Array, teethPx = 0): RgbPicture =>
+  warpExpression(of, own, moved, triangles, { eyeDistancePx: EYE_DISTANCE_PX, teethPx });
+
+/** The dark spot's middle within some pixels of a place. */
+function spotNear({ pixels }: RgbPicture, [cx, cy]: readonly [number, number], reach: number) {
+  let [sum, x, y] = [0, 0, 0];
+  for (let dy = -reach; dy <= reach; dy++) {
+    for (let dx = -reach; dx <= reach; dx++) {
+      const [px, py] = [Math.floor(cx) + dx, Math.floor(cy) + dy];
+      const dark = 200 - pixels[3 * (py * SIDE + px)]!;
+      [sum, x, y] = [sum + dark, x + dark * (px + 0.5), y + dark * (py + 0.5)];
+    }
+  }
+  return [x / sum, y / sum] as const;
+}
+
+const RIGHT_BROW = [46, 53, 52, 65, 55, 70, 63, 105, 66, 107];
+const [BROW, LID, UPPER_LIP] = [105, 159, 13];
 
 describe('another expression on a real face', () => {
+  const waves = picture((x, y) => 90 + 60 * Math.sin(x / 5) * Math.sin(y / 4));
+
   it('is the same picture where nothing moves', () => {
-    expect(warpExpression(face, DEFAULT_CROP, points, still)).toEqual(face);
+    expect(warp(waves, own)).toEqual(waves);
   });
 
-  it('carries skin along with its landmarks', () => {
-    const spot = new Uint8Array(64 * 64).fill(200);
-    for (let y = 30; y < 33; y++) spot.fill(20, y * 64 + 30, y * 64 + 33);
-    const down = points.map((_, i) => (i % 2 === 0 ? 0 : 4));
-    const moved = warpExpression(spot, DEFAULT_CROP, points, down);
-    const darkest = moved.indexOf(Math.min(...moved));
-    expect(Math.abs(Math.floor(darkest / 64) - 35)).toBeLessThanOrEqual(1);
-    expect(Math.abs((darkest % 64) - 31)).toBeLessThanOrEqual(1);
+  it('carries a brow as far as its landmarks move, and leaves the lid below where it is', () => {
+    const frown = lowered(Object.fromEntries(RIGHT_BROW.map((index) => [index, 9])));
+    const moved = warp(spotted(at(BROW), at(LID)), frown);
+    const [x, y] = at(BROW);
+    const brow = spotNear(moved, [x, y + 9], 4);
+    expect(brow[0]).toBeCloseTo(x, 0);
+    expect(Math.abs(brow[1] - y - 9)).toBeLessThan(0.5);
+    const lid = spotNear(moved, at(LID), 3);
+    expect(Math.abs(lid[1] - at(LID)[1])).toBeLessThan(0.5);
   });
 
-  it('shows a dark mouth only where the lips part', () => {
-    const mouth = points.slice();
-    const ring = [
-      78, 191, 80, 81, 82, 13, 312, 311, 310, 415, 308, 324, 318, 402, 317, 14, 87, 178, 88, 95,
-    ];
-    ring.forEach((index, i) => {
-      mouth[2 * index] = 32 - 8 * Math.cos((2 * Math.PI * i) / ring.length);
-      mouth[2 * index + 1] = 46;
-    });
-    const open = still.map((_, i) => {
-      const place = ring.indexOf(i >> 1);
-      return i % 2 === 1 && place >= 0 ? -4 * Math.sin((2 * Math.PI * place) / ring.length) : 0;
-    });
-    const flat = new Uint8Array(64 * 64).fill(150);
-    expect(warpExpression(flat, DEFAULT_CROP, mouth, still)[46 * 64 + 32]).toBe(150);
-    const parted = warpExpression(flat, DEFAULT_CROP, mouth, open);
-    expect(parted[46 * 64 + 32]).toBeLessThan(60);
-    expect(parted[30 * 64 + 32]).toBe(150);
-    const column = (picture: Uint8Array): number[] =>
-      [42, 43, 44, 45, 46, 47, 48, 49].map((y) => picture[y * 64 + 32]!);
-    // Teeth hang from the upper lip, at 42, and what they leave open stays dark.
-    const smiling = column(warpExpression(flat, DEFAULT_CROP, mouth, open, 3));
-    expect(Math.min(...smiling.slice(0, 3))).toBeGreaterThan(200);
-    expect(Math.max(...smiling.slice(3))).toBeLessThan(60);
+  it('hides what a brow comes to lie over', () => {
+    // The brow stands out further than the lid, as on a head.
+    const frown = lowered(Object.fromEntries(RIGHT_BROW.map((index) => [index, 24])));
+    const [x, y] = at(LID);
+    const before = spotNear(spotted([x, y]), [x, y], 2);
+    expect(Math.abs(before[1] - y)).toBeLessThan(0.5);
+    const grey = warp(spotted([x, y]), frown).pixels[3 * (Math.floor(y) * SIDE + Math.floor(x))]!;
+    expect(grey).toBeGreaterThan(120);
+  });
+
+  it('changes nothing far from the face', () => {
+    const dropped = own.map((value, i) => (i % 3 === 1 && value > SIDE / 2 ? value + 8 : value));
+    const { pixels } = warp(waves, dropped);
+    for (const x of [2, SIDE / 2, SIDE - 3])
+      expect(pixels[3 * (3 * SIDE + x)]).toBe(waves.pixels[3 * (3 * SIDE + x)]);
+    expect(pixels).not.toEqual(waves.pixels);
+  });
+
+  it('shows a dark mouth and teeth only where the lips part', () => {
+    const open = lowered(Object.fromEntries(LOWER.map((index) => [index, 14])));
+    const skin = picture(() => 150);
+    const [x, top] = at(UPPER_LIP);
+    const column = (of: RgbPicture): number[] =>
+      [3, 6, 9, 11].map((y) => of.pixels[3 * (Math.floor(top + y) * SIDE + Math.floor(x))]!);
+    expect(column(warp(skin, own))).toEqual([150, 150, 150, 150]);
+    const parted = warp(skin, open);
+    expect(Math.max(...column(parted))).toBeLessThan(60);
+    expect(parted.pixels[3 * (30 * SIDE + 30)]).toBe(150);
+    // Teeth hang from the upper lip, and what they leave open stays dark.
+    const smiling = column(warp(skin, open, 7.5));
+    expect(Math.min(...smiling.slice(0, 2))).toBeGreaterThan(200);
+    expect(Math.max(...smiling.slice(2))).toBeLessThan(60);
     // The border is neither lip nor mouth: a camera sees some of both in one pixel.
-    const shades = new Set(parted);
+    const shades = new Set(parted.pixels);
     expect([...shades].filter((shade) => shade > 60 && shade < 150).length).toBeGreaterThan(3);
   });
 });
 
-/** A face of the mesh's eye, nose and mouth points, with depth; the brow (105) rises by `brow` pixels. */
+const side = 320;
+/** The canonical face in a picture's middle; the brow (105) rises by `brow` pixels. */
 function landmarks(brow: number): Float32Array {
-  const mesh = Float32Array.from({ length: 468 * 3 }, (_, i) =>
-    i % 3 === 2 ? (i * 29) % 40 : 100 + ((i * 37) % 90),
-  );
-  const put = (index: number, x: number, y: number): void => mesh.set([x, y, 0], index * 3);
-  put(33, 110, 100);
-  put(133, 140, 100);
-  put(362, 180, 100);
-  put(263, 210, 100);
-  put(2, 160, 150);
-  put(61, 135, 175);
-  put(291, 185, 175);
-  put(105, 120, 85 - brow);
+  const mesh = own.map((value, i) => (i % 3 === 2 ? value : value + (side - SIDE) / 2));
+  mesh[3 * BROW + 1]! -= brow;
   return mesh;
 }
 
@@ -102,9 +147,9 @@ function turnedBy(mesh: Float32Array, yawDeg: number, scale: number): Float32Arr
 const SHAPES: MeshShapes = {
   rest: landmarks(0).map((value) => value / 2),
   moves: new Map([['browUp', Float32Array.from({ length: 468 * 3 }, (_, i) => (i === 3 * 105 + 1 ? -6 : 0))]]), // prettier-ignore
+  head: new Float32Array(),
 };
 
-const side = 320;
 const stripes = Uint8Array.from(
   { length: 3 * side * side },
   (_, i) => 120 + 80 * Math.sin(Math.floor(i / 3 / side) / 3),
@@ -120,7 +165,7 @@ const browOf = (mesh: Float32Array): number => {
   const { a, b } = fitCrop(neutral.landmarks, LIFTED_PICTURE);
   return (mesh[3 * 33 + 1]! - mesh[3 * 105 + 1]!) / Math.hypot(a, b);
 };
-const OWN_BROW = 15;
+const OWN_BROW = landmarks(0)[3 * 33 + 1]! - landmarks(0)[3 * BROW + 1]!;
 
 describe('movements of a face', () => {
   const setOf = (...captures: [label: ExpressionLabel, strength: number, brow: number][]): RenderedSet => {
@@ -147,16 +192,22 @@ describe('movements of a face', () => {
     expect(expressionMoves(setOf(['surprise', 0.9, 1]), [0])[0]!.weights.get('browUp')).toBe(1);
   });
 
-  const options = { labels: ['neutral', 'surprise'], shapes: SHAPES, each: 8 };
+  const options = {
+    labels: ['neutral', 'surprise'],
+    shapes: SHAPES,
+    triangles,
+    each: 8,
+    glasses: 0,
+  };
   const surprise = { label: 'surprise', weights: new Map([['browUp', 1]]) };
 
-  it('are larger than the shapes say, up to nearly twice', () => {
+  it('are smaller or larger than the shapes say, as people show more or less', () => {
     const lifted = liftExpressions(neutral, [], [surprise], options, new Random(3));
     expect(lifted.map(({ label }) => label)).toEqual(Array<number>(8).fill(1));
     const rises = lifted.map(({ mesh }) => browOf(mesh) - OWN_BROW);
     // Six pixels of a head half as large.
-    expect(Math.min(...rises)).toBeGreaterThan(1.2 * 12 - 0.01);
-    expect(Math.max(...rises)).toBeLessThan(1.9 * 12 + 0.01);
+    expect(Math.min(...rises)).toBeGreaterThan(0.7 * 12 - 0.01);
+    expect(Math.max(...rises)).toBeLessThan(1.4 * 12 + 0.01);
     expect(Math.max(...rises) - Math.min(...rises)).toBeGreaterThan(3);
   });
 
@@ -167,11 +218,12 @@ describe('movements of a face', () => {
       leaning.landmarks.set(apply(roll, [...leaning.landmarks.subarray(i, i + 3)] as unknown as Vec3), i); // prettier-ignore
     const [one] = liftExpressions(leaning, [], [surprise], options, new Random(3));
     // The picture of a lifted face is upright, whatever the roll of the first one was.
-    const { a, b } = fitCrop(leaning.landmarks, LIFTED_PICTURE);
-    const before = cropPoints(leaning.landmarks, LIFTED_PICTURE);
-    const [dx, dy] = [0, 1].map((k) => (one!.mesh[3 * 105 + k]! - before[2 * 105 + k]!) / Math.hypot(a, b)); // prettier-ignore
+    const { a, b, tx, ty } = fitCrop(leaning.landmarks, LIFTED_PICTURE);
+    const [x, y] = leaning.landmarks.subarray(3 * BROW, 3 * BROW + 2) as unknown as [number, number]; // prettier-ignore
+    const before = [a * x - b * y + tx, b * x + a * y + ty];
+    const [dx, dy] = [0, 1].map((k) => (one!.mesh[3 * BROW + k]! - before[k]!) / Math.hypot(a, b));
     expect(dx).toBeCloseTo(0, 3);
-    expect(dy).toBeLessThan(-11.9);
+    expect(dy).toBeLessThan(0.7 * -12 + 0.01);
   });
 
   it('are none of a mesh that spans no space', () => {
@@ -215,6 +267,16 @@ describe('movements of a face', () => {
     }
   });
 
+  it('are not undone by a lent shape, which moves a face at rest all the same', () => {
+    const high: RestingFace = { ...neutral, personId: 'high', landmarks: landmarks(30) };
+    const anger = { label: 'surprise', weights: new Map([['browUp', -1]]) };
+    const lowered = liftExpressions(neutral, [high], [anger], options, new Random(3));
+    for (const { mesh } of lowered) expect(browOf(mesh) - OWN_BROW).toBeLessThan(0.7 * -12 + 0.5);
+    const rest = { label: 'neutral', weights: new Map([['browUp', -1]]) };
+    const calm = liftExpressions(neutral, [high], [rest], options, new Random(3));
+    expect(Math.max(...calm.map(({ mesh }) => browOf(mesh) - OWN_BROW))).toBeGreaterThan(5);
+  });
+
   it('give every expression they know, in a picture of which the encoder cuts what it would of the real one', () => {
     const anger = { label: 'anger', weights: new Map([['browUp', -0.5]]) };
     const labels = ['neutral', 'surprise', 'anger'];
@@ -222,11 +284,11 @@ describe('movements of a face', () => {
       neutral,
       [],
       [surprise, anger],
-      { labels, shapes: SHAPES, each: 2 },
+      { ...options, labels, each: 2 },
       new Random(1),
     );
     expect(lifted.map(({ label }) => label)).toEqual([1, 1, 2, 2]);
-    const cut = (picture: TurnedPicture, mesh: Float32Array): Uint8Array => {
+    const cut = (picture: RgbPicture, mesh: Float32Array): Uint8Array => {
       const crop = new Uint8Array(DEFAULT_CROP.size ** 2);
       alignedCrop(picture.pixels, picture.width, picture.height, mesh, DEFAULT_CROP, crop);
       return crop;
@@ -243,8 +305,9 @@ describe('movements of a face', () => {
       expect(Math.max(...off)).toBeLessThan(12);
       // The mesh lies in the picture that is turned; eyes do not move.
       const { a, b, tx, ty } = fitCrop(landmarks(0), LIFTED_PICTURE);
-      expect(mesh[3 * 33]).toBeCloseTo(a * 110 - b * 100 + tx, 3);
-      expect(mesh[3 * 33 + 1]).toBeCloseTo(b * 110 + a * 100 + ty, 3);
+      const [x, y] = [landmarks(0)[3 * 33]!, landmarks(0)[3 * 33 + 1]!];
+      expect(mesh[3 * 33]).toBeCloseTo(a * x - b * y + tx, 3);
+      expect(mesh[3 * 33 + 1]).toBeCloseTo(b * x + a * y + ty, 3);
     }
   });
 });

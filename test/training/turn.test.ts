@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { turnFace } from '../../training/turn.js';
+import type { Painted, RgbPicture } from '../../training/warp.js';
 
 /** A dome of points over the picture's middle, the mesh's landmarks of its border among them. */
 const [side, radius] = [120, 30];
@@ -71,5 +72,31 @@ describe('a face turned about its own axis', () => {
     const { width, pixels } = turned!;
     expect(pixels[0]).toBeGreaterThan(150);
     expect(pixels[3 * (width * width - 1)]).toBeGreaterThan(150);
+  });
+
+  /** A square of twelve pixels over the face's middle, so far behind the picture's plane. */
+  const square = (depth: number): Painted => ({
+    positions: Float32Array.from([54, 54, depth, 66, 54, depth, 66, 66, depth, 54, 66, depth]),
+    triangles: [0, 1, 2, 0, 2, 3],
+    tone: 255,
+  });
+  const bright = ({ pixels }: RgbPicture): number =>
+    pixels.filter((value) => value > 250).length / 3;
+  const dark = picture(() => 40);
+  const straight = { yawDeg: 0, pitchDeg: 0 };
+
+  it('shows what is worn before it, and hides what is behind it', () => {
+    const seen = (depth: number) => turnFace(dark, landmarks, triangles, [straight], square(depth))[0]!; // prettier-ignore
+    const area = (12 * Math.min(1, 160 / (2 * radius))) ** 2;
+    expect(bright(seen(-radius - 5))).toBeCloseTo(area, -2);
+    expect(bright(seen(radius))).toBe(0);
+    expect(bright(turnFace(dark, landmarks, triangles, [straight])[0]!)).toBe(0);
+  });
+
+  it('takes what is worn along', () => {
+    const worn = square(-radius - 5);
+    const [right, up] = turnFace(picture(() => 0), landmarks, triangles, [{ yawDeg: 30, pitchDeg: 0 }, { yawDeg: 0, pitchDeg: 25 }], worn); // prettier-ignore
+    expect(centroid(right!)[0]).toBeGreaterThan(0.55);
+    expect(centroid(up!)[1]).toBeLessThan(0.45);
   });
 });

@@ -2,9 +2,10 @@ import type { Vec3 } from '../../core/geometry.js';
 import { alignedCrop, fitCrop, type CropSpec } from '../../encoder/crop.js';
 import { alignMeshes, applySimilarity } from '../../encoder/geometry.js';
 import type { Random } from '../../encoder/random.js';
-import { warpExpression, type CropPoints } from '../lift.js';
-import type { TurnedPicture } from '../turn.js';
-import { moveMesh, type MeshShapes } from '../scene/mesh-shapes.js';
+import { warpExpression } from '../lift.js';
+import type { Painted, RgbPicture } from '../warp.js';
+import { framesFor, moveMesh, type MeshShapes } from '../scene/mesh-shapes.js';
+import { Random as SceneRandom } from '../scene/random.js';
 import type { RenderedSet } from './rendered.js';
 
 const POINTS = 468;
@@ -12,11 +13,13 @@ const POINTS = 468;
 const MOST_TURN_DEG = 7;
 
 /** Of a rendered movement: faces at rest vary widely, and expressions are told from all of them. */
-const AT_REST = [0, 1.5] as const;
-const EXPRESSIVE = [1.2, 1.9] as const;
+const AT_REST = [0, 0.8] as const;
+const EXPRESSIVE = [0.7, 1.4] as const;
 /** Fainter expressions than this could be taken for another way to rest. */
 const LEAST_STRENGTH = 0.75;
 const ZERO: Vec3 = [0, 0, 0];
+/** Pixels of LIFTED_PICTURE, a millimetre or so: where an expression moves less it can be undone. */
+const FAINT_PX = 1;
 /** An upper incisor's length in eye distances: 10 of 62 mm. */
 const MOST_TEETH = 0.16;
 
@@ -42,16 +45,7 @@ export interface RestingFace {
 
 /** A real neutral face in its picture. */
 export interface NeutralFace extends RestingFace {
-  readonly picture: TurnedPicture;
-}
-
-/** Landmarks in the crop that is cut by them. @param landmarks 468 × 3 picture pixels. */
-export function cropPoints(landmarks: Float32Array, spec: CropSpec): CropPoints {
-  const { a, b, tx, ty } = fitCrop(landmarks, spec);
-  return Float32Array.from({ length: 2 * POINTS }, (_, i) => {
-    const [x, y] = [landmarks[3 * (i >> 1)]!, landmarks[3 * (i >> 1) + 1]!];
-    return i % 2 === 0 ? a * x - b * y + tx : b * x + a * y + ty;
-  });
+  readonly picture: RgbPicture;
 }
 
 /**
@@ -87,18 +81,34 @@ function wayBetween(own: Float32Array, other: Float32Array): Float32Array {
   return applySimilarity(similarity, other).map((value, i) => value - own[i]!);
 }
 
-/** Landmarks in pixels of LIFTED_PICTURE, depth in the same scale. 468 × 3 */
-function liftedMesh(landmarks: Float32Array): Float32Array {
-  const { a, b } = fitCrop(landmarks, LIFTED_PICTURE);
-  const depth = Math.hypot(a, b);
-  const points = cropPoints(landmarks, LIFTED_PICTURE);
-  return Float32Array.from({ length: 3 * POINTS }, (_, i) =>
-    i % 3 === 2 ? depth * landmarks[i]! : points[2 * Math.floor(i / 3) + (i % 3)]!,
-  );
+/**
+ * A way between two faces less what of it leads against an expression: lent whole, high brows would
+ * leave of anger no more than somebody's face at rest. 468 × 3
+ */
+function withoutUndoing(way: Float32Array, expression: Float32Array): Float32Array {
+  const out = way.slice();
+  for (let i = 0; i < out.length; i += 3) {
+    const move = expression.subarray(i, i + 3);
+    const [along, length] = [dotOf(way.subarray(i, i + 3), move), dotOf(move, move)];
+    const share = Math.min(0, along) / (length + FAINT_PX ** 2);
+    for (let k = 0; k < 3; k++) out[i + k]! -= share * move[k]!;
+  }
+  return out;
 }
 
-/** x and y of a mesh. 468 × 2 */
-const flat = (mesh: Float32Array): CropPoints => mesh.filter((_, i) => i % 3 !== 2);
+const dotOf = (one: Float32Array, other: Float32Array): number =>
+  one.reduce((sum, value, k) => sum + value * other[k]!, 0);
+
+/** Landmarks in pixels of LIFTED_PICTURE, depth in the same scale. 468 × 3 */
+function liftedMesh(landmarks: Float32Array): Float32Array {
+  const { a, b, tx, ty } = fitCrop(landmarks, LIFTED_PICTURE);
+  const out = new Float32Array(3 * POINTS);
+  for (let i = 0; i < out.length; i += 3) {
+    const [x, y, z] = [landmarks[i]!, landmarks[i + 1]!, landmarks[i + 2]!];
+    out.set([a * x - b * y + tx, b * x + a * y + ty, Math.hypot(a, b) * z], i);
+  }
+  return out;
+}
 
 /** A real face with another expression. */
 export interface LiftedFace {
@@ -106,22 +116,28 @@ export interface LiftedFace {
   /** Index into the labels. */
   readonly label: number;
   /** Cut as LIFTED_PICTURE says, grey. */
-  readonly picture: TurnedPicture;
+  readonly picture: RgbPicture;
   /** 468 × 3 pixels: where the picture shows each point of the mesh, depth in the same scale. */
   readonly mesh: Float32Array;
+  /** Glasses, in the mesh's pixels; the picture does not show them. */
+  readonly worn?: Painted;
 }
 
 export interface LiftOptions {
   readonly labels: readonly string[];
   readonly shapes: MeshShapes;
+  /** Of the mesh, three indices each. */
+  readonly triangles: readonly number[];
   /** Pictures of a label and face. */
   readonly each: number;
+  /** Share of the pictures whose face wears glasses, 0–1. */
+  readonly glasses: number;
 }
 
 /**
  * A face with every expression for which there are movements, some of them each. Each starts from a
  * shape somewhere between the face's own and another person's, so that a mouth or brow that rests as few
- * do is not taken for an expression.
+ * do is not taken for an expression; an expression is not undone by it.
  * None of a mesh that spans no space.
  * @param others neutral faces whose shapes are lent; those turned otherwise are passed over.
  */
@@ -129,7 +145,7 @@ export function liftExpressions(
   { personId, picture, landmarks, pose }: NeutralFace,
   others: readonly RestingFace[],
   moves: readonly ExpressionMove[],
-  { labels, shapes, each }: LiftOptions,
+  { labels, shapes, triangles, each, glasses }: LiftOptions,
   random: Random,
 ): LiftedFace[] {
   const own = liftedMesh(landmarks);
@@ -140,8 +156,9 @@ export function liftExpressions(
     .filter((one) => one.personId !== personId && seenAlike(one.pose, pose))
     .map((one) => wayBetween(own, liftedMesh(one.landmarks)));
   const { size, eyeDistancePx } = LIFTED_PICTURE;
-  const neutral = new Uint8Array(size ** 2);
-  alignedCrop(picture.pixels, picture.width, picture.height, landmarks, LIFTED_PICTURE, neutral);
+  const grey = new Uint8Array(size ** 2);
+  alignedCrop(picture.pixels, picture.width, picture.height, landmarks, LIFTED_PICTURE, grey);
+  const atRest = { width: size, height: size, pixels: rgbOf(grey) };
   return labels.flatMap((name, label) => {
     const known = moves.filter((move) => move.label === name);
     return Array.from({ length: known.length === 0 ? 0 : each }, (): LiftedFace => {
@@ -152,13 +169,16 @@ export function liftExpressions(
       );
       const [least, most] = name === 'neutral' ? AT_REST : EXPRESSIVE;
       const gain = random.between(least, most);
-      const way = ways[random.integer(ways.length)] ?? still;
+      const whole = ways[random.integer(ways.length)] ?? still;
+      const way = name === 'neutral' ? whole : withoutUndoing(whole, expression);
       const lent = random.uniform();
-      const moved = own.map((_, i) => gain * expression[i]! + lent * way[i]!);
-      const teeth = random.between(0, MOST_TEETH * eyeDistancePx);
-      const grey = warpExpression(neutral, LIFTED_PICTURE, flat(own), flat(moved), teeth);
-      const mesh = own.map((value, i) => value + moved[i]!);
-      return { personId, label, mesh, picture: { width: size, height: size, pixels: rgbOf(grey) } };
+      const mesh = own.map((value, i) => value + gain * expression[i]! + lent * way[i]!);
+      const teethPx = random.between(0, MOST_TEETH * eyeDistancePx);
+      const moved = warpExpression(atRest, own, mesh, triangles, { eyeDistancePx, teethPx });
+      const lifted = { personId, label, mesh, picture: moved };
+      if (glasses === 0 || random.uniform() >= glasses) return lifted;
+      const { positions, ...frames } = framesFor(shapes, new SceneRandom(random.integer(2 ** 31)));
+      return { ...lifted, worn: { ...frames, positions: applySimilarity(head, positions) } };
     });
   });
 }

@@ -1,5 +1,8 @@
 import { join } from 'node:path';
+import { linearToSrgb } from './color.js';
+import { makeGlasses } from './glasses.js';
 import { readHeadModel } from './head-model.js';
+import type { Random } from './random.js';
 import { MESH_POINTS, meshPoints } from './mesh468.js';
 
 /** How expression shapes move MediaPipe's mesh; centimetres, axes of a picture: x right, y down, z away. */
@@ -8,6 +11,8 @@ export interface MeshShapes {
   readonly rest: Float32Array;
   /** What each point moves by where a shape's weight is 1, by the shape's name. 468 × 3 */
   readonly moves: ReadonlyMap<string, Float32Array>;
+  /** All vertices of the mean head, in the head's axes: x to its left, y up, z out. */
+  readonly head: Float32Array;
 }
 
 /**
@@ -22,7 +27,7 @@ export async function readMeshShapes(dir: string): Promise<MeshShapes> {
     vertices.forEach((vertex, i) => all.set(deltas.subarray(3 * i, 3 * i + 3), 3 * vertex));
     return [name, seenStraightOn(meshPoints(all))];
   });
-  return { rest: seenStraightOn(meshPoints(neutral)), moves: new Map(moves) };
+  return { rest: seenStraightOn(meshPoints(neutral)), moves: new Map(moves), head: neutral };
 }
 
 /** What the mesh moves by under these weights. 468 × 3 */
@@ -38,6 +43,13 @@ export function moveMesh(
   return sum;
 }
 
-/** From the head's axes (x to its left, y up, z out). */
+/** Frames of spectacles before the mean head's eyes, in the mesh's axes; `tone` 0–255. */
+export function framesFor({ head }: MeshShapes, random: Random) {
+  const { positions, triangles, color } = makeGlasses(head, random).frame;
+  const tone = color.reduce((sum, value) => sum + linearToSrgb(value) / 3, 0);
+  return { positions: seenStraightOn(positions), triangles, tone };
+}
+
+/** From the head's axes. */
 const seenStraightOn = (points: Float32Array): Float32Array =>
   points.map((value, i) => (i % 3 === 0 ? value : -value));

@@ -1,11 +1,10 @@
-import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { apply, rotationAngleDeg } from '../../../core/geometry.js';
 import type { HeadPose } from '../../../core/types.js';
 import { readFaceGeometry, type FaceGeometry } from '../../../runtime/faces/geometry.js';
 import { anglesOf, assumedPinhole, fitPose, rotationOf } from '../../../runtime/faces/pose.js';
+import { canonicalFace } from '../../support/canonical-face.js';
 
 const angle = (most: number) => fc.double({ min: -most, max: most, noNaN: true });
 const poses = fc.record({ yawDeg: angle(89), pitchDeg: angle(80), rollDeg: angle(175) });
@@ -40,9 +39,7 @@ describe('head angles', () => {
 describe('the metric face', () => {
   let geometry: FaceGeometry;
   beforeAll(async () => {
-    const manifest = createRequire(import.meta.url).resolve('@mediapipe/face_mesh/package.json');
-    const packed = await readFile(manifest.replace('package.json', 'face_mesh_solution_packed_assets.data')); // prettier-ignore
-    geometry = readFaceGeometry(packed.subarray(3_737_848, 3_757_224));
+    geometry = await canonicalFace();
   });
 
   /** The canonical face seen from afar, with depth as flat as the model gives it. */
