@@ -13,8 +13,10 @@ const POINTS = 468;
 const MOST_TURN_DEG = 7;
 
 /** Of a rendered movement: faces at rest vary widely, and expressions are told from all of them. */
-const AT_REST = [0, 0.8] as const;
-const EXPRESSIVE = [0.7, 1.4] as const;
+const AT_REST = [0, 2] as const;
+const EXPRESSIVE = [0.9, 1.5] as const;
+/** People rest with a hint of any expression, up to this share of it; but a hint of a smile is a smile. */
+const MOST_HINT = 0.45;
 /** Fainter expressions than this could be taken for another way to rest. */
 const LEAST_STRENGTH = 0.75;
 const ZERO: Vec3 = [0, 0, 0];
@@ -159,20 +161,25 @@ export function liftExpressions(
   const grey = new Uint8Array(size ** 2);
   alignedCrop(picture.pixels, picture.width, picture.height, landmarks, LIFTED_PICTURE, grey);
   const atRest = { width: size, height: size, pixels: rgbOf(grey) };
+  const laid = ({ weights }: ExpressionMove): Float32Array =>
+    applySimilarity({ ...head, from: ZERO, to: ZERO }, moveMesh(shapes, weights));
+  const hinted = moves.filter(({ label }) => label !== 'neutral' && label !== 'happiness');
   return labels.flatMap((name, label) => {
     const known = moves.filter((move) => move.label === name);
+    const rests = name === 'neutral';
     return Array.from({ length: known.length === 0 ? 0 : each }, (): LiftedFace => {
-      const { weights } = known[random.integer(known.length)]!;
-      const expression = applySimilarity(
-        { ...head, from: ZERO, to: ZERO },
-        moveMesh(shapes, weights),
-      );
-      const [least, most] = name === 'neutral' ? AT_REST : EXPRESSIVE;
+      const expression = laid(known[random.integer(known.length)]!);
+      const [least, most] = rests ? AT_REST : EXPRESSIVE;
       const gain = random.between(least, most);
+      const hint =
+        rests && hinted.length > 0 ? laid(hinted[random.integer(hinted.length)]!) : still;
+      const hints = random.between(0, MOST_HINT);
       const whole = ways[random.integer(ways.length)] ?? still;
-      const way = name === 'neutral' ? whole : withoutUndoing(whole, expression);
+      const way = rests ? whole : withoutUndoing(whole, expression);
       const lent = random.uniform();
-      const mesh = own.map((value, i) => value + gain * expression[i]! + lent * way[i]!);
+      const mesh = own.map(
+        (value, i) => value + gain * expression[i]! + lent * way[i]! + hints * hint[i]!,
+      );
       const teethPx = random.between(0, MOST_TEETH * eyeDistancePx);
       const moved = warpExpression(atRest, own, mesh, triangles, { eyeDistancePx, teethPx });
       const lifted = { personId, label, mesh, picture: moved };
