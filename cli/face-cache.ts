@@ -87,8 +87,7 @@ export class FaceCache {
     const face = await this.#finder.find(picture);
     if (face === undefined) return [NOTHING, ...turns.map(() => NOTHING)];
     const found = [describe(face)];
-    const turned = turns.length === 0 ? [] : turnFace(picture, face.landmarks, this.#finder.triangles, turns); // prettier-ignore
-    for (const view of turned) {
+    for (const view of turnFace(picture, face.landmarks, this.#finder.triangles, turns)) {
       const seen = await this.#finder.find(view);
       found.push(seen ? describe(seen) : NOTHING);
     }

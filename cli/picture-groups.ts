@@ -145,9 +145,10 @@ async function foundAgain(
   turns: readonly Turn[],
 ): Promise<LabelledGroup[]> {
   const turn = (by: readonly Turn[]) => turnFace(picture, mesh, finder.triangles, by, worn);
-  const straight = worn === undefined ? [picture] : turn([{ yawDeg: 0, pitchDeg: 0 }]);
+  const straight = { yawDeg: 0, pitchDeg: 0 };
+  const seen = worn === undefined ? [picture, ...turn(turns)] : turn([straight, ...turns]);
   const views: LabelledView[] = [];
-  for (const view of [...straight, ...turn(turns)]) {
+  for (const view of seen) {
     const face = await finder.find(view);
     if (face === undefined) continue;
     const { crop, landmarks, pose, quality } = face;

@@ -2,14 +2,7 @@ import {
   add, apply, multiply, norm, normalize, rotationFromVector, scale, subtract, toRadians,
   type Vec3,
 } from '../core/geometry.js'; // prettier-ignore
-import {
-  addSample,
-  bandBetween,
-  FACE_OVAL,
-  warpPicture,
-  type Painted,
-  type RgbPicture,
-} from './warp.js';
+import { bandBetween, FACE_OVAL, warpPicture, type Painted, type RgbPicture } from './warp.js';
 
 /** Where a face is seen from, against its picture; signs as in core's HeadPose. Degrees. */
 export interface Turn {
@@ -48,6 +41,7 @@ export function turnFace(
   turns: readonly Turn[],
   worn?: Painted,
 ): RgbPicture[] {
+  if (turns.length === 0) return [];
   const { window, inWindow } = windowAround(picture, landmarks);
   const points = inWindow(landmarks.subarray(0, 3 * POINTS));
   const all = [...triangles, ...bandBetween(FACE_OVAL, RING), ...bandBetween(RING, RIM)];
@@ -122,4 +116,25 @@ function turned(points: Float32Array, side: number, { yawDeg, pitchDeg }: Turn) 
       return out;
     },
   };
+}
+
+/** Adds the picture's colour at a place: bilinear, a pixel's centre at +0.5; the border repeats. */
+function addSample(
+  { width, height, pixels }: RgbPicture,
+  x: number,
+  y: number,
+  sum: Float64Array,
+): void {
+  const cx = Math.min(width - 1, Math.max(0, x - 0.5));
+  const cy = Math.min(height - 1, Math.max(0, y - 0.5));
+  const [x0, y0] = [cx | 0, cy | 0];
+  const [fx, fy] = [cx - x0, cy - y0];
+  const i = (y0 * width + x0) * 3;
+  const right = x0 + 1 < width ? 3 : 0;
+  const below = y0 + 1 < height ? width * 3 : 0;
+  for (let c = 0; c < 3; c++) {
+    const upper = pixels[i + c]! * (1 - fx) + pixels[i + right + c]! * fx;
+    const lower = pixels[i + below + c]! * (1 - fx) + pixels[i + below + right + c]! * fx;
+    sum[c]! += upper * (1 - fy) + lower * fy;
+  }
 }

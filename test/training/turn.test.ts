@@ -77,7 +77,7 @@ describe('a face turned about its own axis', () => {
   /** A square of twelve pixels over the face's middle, so far behind the picture's plane. */
   const square = (depth: number): Painted => ({
     positions: Float32Array.from([54, 54, depth, 66, 54, depth, 66, 66, depth, 54, 66, depth]),
-    triangles: [0, 1, 2, 0, 2, 3],
+    triangles: Uint32Array.of(0, 1, 2, 0, 2, 3),
     tone: 255,
   });
   const bright = ({ pixels }: RgbPicture): number =>

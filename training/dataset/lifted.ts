@@ -184,8 +184,9 @@ export function liftExpressions(
       const moved = warpExpression(atRest, own, mesh, triangles, { eyeDistancePx, teethPx });
       const lifted = { personId, label, mesh, picture: moved };
       if (glasses === 0 || random.uniform() >= glasses) return lifted;
-      const { positions, ...frames } = framesFor(shapes, new SceneRandom(random.integer(2 ** 31)));
-      return { ...lifted, worn: { ...frames, positions: applySimilarity(head, positions) } };
+      const frames = framesFor(shapes, new SceneRandom(random.integer(2 ** 31)));
+      const positions = applySimilarity(head, frames.positions);
+      return { ...lifted, worn: { ...frames, positions } };
     });
   });
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { Painted } from '../warp.js';
 import { linearToSrgb } from './color.js';
 import { makeGlasses } from './glasses.js';
 import { readHeadModel } from './head-model.js';
@@ -43,8 +44,8 @@ export function moveMesh(
   return sum;
 }
 
-/** Frames of spectacles before the mean head's eyes, in the mesh's axes; `tone` 0–255. */
-export function framesFor({ head }: MeshShapes, random: Random) {
+/** Frames of spectacles before the mean head's eyes, in the mesh's axes. */
+export function framesFor({ head }: MeshShapes, random: Random): Painted {
   const { positions, triangles, color } = makeGlasses(head, random).frame;
   const tone = color.reduce((sum, value) => sum + linearToSrgb(value) / 3, 0);
   return { positions: seenStraightOn(positions), triangles, tone };
