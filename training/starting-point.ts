@@ -3,7 +3,7 @@ import { ClmexError } from '../core/errors.js';
 import { DEFAULT_CROP } from '../encoder/crop.js';
 import { BATCH_NORM_EPSILON } from '../encoder/formats/batch-norm.js';
 import { toTensors, views } from '../encoder/formats/tfjs.js';
-import type { Conv2d } from '../encoder/graph.js';
+import type { Graph, Weights } from '../encoder/graph.js';
 import type { Model } from '../encoder/model.js';
 import { Random } from '../encoder/random.js';
 import { prepareBatch } from './batch.js';
@@ -31,21 +31,28 @@ export interface StartingPointOptions {
  * its head; heads that only training has are drawn anew. A package has batch normalisation folded into
  * its kernels. It is put back with the statistics of the run's own views, γ = √(variance + ε) and
  * β = mean + bias, so that the first forward pass over them embeds pixels as the package does.
- * @throws ClmexError `invalid-config` where the recipe asks for another network or crop.
+ *
+ * A network that is wider or deeper grows out of the package's and starts as its equal (Chen et al. 2016,
+ * Net2Net, arXiv 1511.05641): what the package has reads nothing of the channels that are new, and new
+ * blocks add nothing at first. New channels are drawn, where Net2Net has copies of old ones, which would
+ * need noise to part.
+ * @throws ClmexError `invalid-config` where the recipe asks for a network that the package's does not
+ * fit into, or for another crop.
  */
 export async function startingPoint(
   options: StartingPointOptions,
 ): Promise<Pick<Checkpoint, 'arrays'>> {
   const { model, learner } = options;
-  requireSameNetwork(options);
+  requireRoom(options);
   const meanParameters = learner.initial.slice();
   const numbers = views(learner.slots, meanParameters);
   const put = (name: string, values: Float32Array): void => numbers.get(name)!.data.set(values);
-  for (const layer of model.graph.layers) {
-    if (!('kernel' in layer)) continue;
-    put(`${layer.name}.kernel`, layer.kernel.data);
-    if (layer.kind !== 'conv2d' && layer.bias) put(`${layer.name}.bias`, layer.bias.data);
+  for (const [name, kernel] of kernelsOf(model.graph)) {
+    const { shape } = kernelsOf(learner.encoder.graph).get(name)!;
+    layInto({ shape, data: numbers.get(`${name}.kernel`)!.data }, kernel);
   }
+  for (const layer of model.graph.layers)
+    if (layer.kind === 'dense' && layer.bias) put(`${layer.name}.bias`, layer.bias.data);
   for (const name of ['hidden', 'project'] as const) {
     const layer = model.geometry?.[name];
     if (layer === undefined) continue;
@@ -60,16 +67,57 @@ export async function startingPoint(
   return { arrays: { meanParameters, meanStatistics, ...frame } };
 }
 
-function requireSameNetwork({ model, learner, recipe }: StartingPointOptions): void {
+/**
+ * Kernels by layer, [...places, in, out]. The dense layer reads the places of the last convolution one
+ * after the other, so that its kernel is one of as many places.
+ */
+function kernelsOf({ layers }: Graph): Map<string, Weights> {
+  const kernels = new Map<string, Weights>();
+  let channels = 1;
+  for (const layer of layers) {
+    if (layer.kind === 'conv2d') {
+      kernels.set(layer.name, layer.kernel);
+      channels = layer.kernel.shape[3]!;
+    } else if (layer.kind === 'dense') {
+      const [flat, out] = layer.kernel.shape as [number, number];
+      const shape = [flat / channels, channels, out];
+      kernels.set(layer.name, { shape, data: layer.kernel.data });
+    }
+  }
+  return kernels;
+}
+
+/** A kernel in the first channels of one that may have more; its outputs read none of the others. */
+function layInto(wide: Weights, narrow: Weights): void {
+  const [ins, outs] = narrow.shape.slice(-2) as [number, number];
+  const [wideIns, wideOuts] = wide.shape.slice(-2) as [number, number];
+  const places = narrow.data.length / (ins * outs);
+  for (let row = 0; row < places * wideIns; row++) {
+    const [place, i] = [Math.floor(row / wideIns), row % wideIns];
+    const from = (place * ins + i) * outs;
+    const known = wide.data.subarray(row * wideOuts, row * wideOuts + outs);
+    if (i < ins) known.set(narrow.data.subarray(from, from + outs));
+    else known.fill(0);
+  }
+}
+
+function requireRoom({ model, learner, recipe }: StartingPointOptions): void {
   const has = { geometry: model.geometry !== undefined, crop: model.manifest.crop.size };
   if (has.geometry !== recipe.geometry)
     throw differs('geometry', recipe.geometry, `${has.geometry}, as the model package`);
   if (has.crop !== DEFAULT_CROP.size)
     throw differs('crop.size', DEFAULT_CROP.size, `${has.crop}, as the model package`);
-  const shapesOf = (graph: Model['graph']): string =>
-    graph.layers.map((layer) => ('kernel' in layer ? layer.kernel.shape.join('x') : '')).join(' ');
-  if (shapesOf(model.graph) !== shapesOf(learner.encoder.graph))
-    throw differs('network', recipe.network, `the one of the model package, ${model.graph.name}`);
+  const room = kernelsOf(learner.encoder.graph);
+  const fits = [...kernelsOf(model.graph)].every(([name, { shape }]) => {
+    const wide = room.get(name)?.shape;
+    const places = shape.length - 2;
+    return (
+      wide?.length === shape.length &&
+      shape.every((size, i) => (i < places ? size === wide[i] : size <= wide[i]!))
+    );
+  });
+  if (!fits || model.head.query.data.length !== learner.embedding)
+    throw differs('network', recipe.network, `one that has room for the package’s, ${model.graph.name}`); // prettier-ignore
 }
 
 const differs = (field: string, value: unknown, allowed: string): ClmexError =>
@@ -106,20 +154,29 @@ async function normalise(
   const all = encoder.initialStatistics.slice();
   const statistics = views(encoder.statisticSlots, all);
   const batch = prepareBatch(sample(set, train), preparationOf(recipe, undefined));
-  const convolutions = model.graph.layers.filter((layer) => layer.kind === 'conv2d');
-  for (const layer of convolutions) {
-    const measured = await statisticsOf(layer);
+  const known = new Map(model.graph.layers.map((layer) => [layer.name, layer]));
+  const { layers } = encoder.graph;
+  for (const layer of layers) {
+    if (layer.kind === 'add' && !known.has(layer.name))
+      numbers.get(`${layer.inputs[0]!}.gamma`)!.data.fill(0);
+  }
+  for (const layer of layers.filter(({ kind }) => kind === 'conv2d')) {
+    const measured = await statisticsOf(layer.name);
     for (const part of ['mean', 'variance'] as const)
       statistics.get(`${layer.name}.${part}`)!.data.set(measured[part]);
-    const { mean, variance } = measured;
+    const before = known.get(layer.name);
+    if (before?.kind !== 'conv2d') continue;
+    const channels = before.kernel.shape[3]!;
     const [gamma, beta] = ['gamma', 'beta'].map((part) => numbers.get(`${layer.name}.${part}`)!.data); // prettier-ignore
-    gamma!.set(variance.map((value) => Math.sqrt(value + BATCH_NORM_EPSILON)));
-    beta!.set(mean.map((value, i) => value + (layer.bias?.data[i] ?? 0)));
+    for (let i = 0; i < channels; i++) {
+      gamma![i] = Math.sqrt(measured.variance[i]! + BATCH_NORM_EPSILON);
+      beta![i] = measured.mean[i]! + (before.bias?.data[i] ?? 0);
+    }
   }
   return all;
 
   /** Right where all layers in front of it are set. */
-  async function statisticsOf({ name }: Conv2d): Promise<{ mean: Float32Array; variance: Float32Array }> {
+  async function statisticsOf(name: string): Promise<{ mean: Float32Array; variance: Float32Array }> {
     const tensors = toTensors(encoder.slots, parameters);
     const observed = new Map<string, tf.Tensor>();
     const onStatistics = (key: string, value: tf.Tensor): unknown => observed.set(key, value);

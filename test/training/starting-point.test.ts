@@ -3,7 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { selectBackend } from '../../encoder/backend/backend.js';
+import { views } from '../../encoder/formats/tfjs.js';
 import { loadModel, type Model } from '../../encoder/index.js';
+import { countParameters } from '../../encoder/network.js';
+import { embedCrops } from '../../training/embed.js';
 import { exportModel } from '../../training/export.js';
 import { unpackFrame } from '../../training/geometry-frame.js';
 import { createLearner, toNetwork } from '../../training/learner.js';
@@ -110,14 +113,45 @@ describe('a run that starts from a model package', () => {
     expect(drawn).toEqual(fresh.head.prototypes.data.slice(length));
   });
 
-  it.each([
-    ['network', { network: 'base' }],
-    ['geometry', { geometry: false }],
-  ])('names the %s that is not the package’s', async (field, changes) => {
-    await expect(
-      train({ recipe: recipeOf(changes), data, directory: join(folder, 'x'), from: model }),
-    ).rejects.toMatchObject({ code: 'invalid-config', field });
+  it('grows into a larger network that embeds as the package does and learns with all it has', async () => {
+    const recipe = recipeOf({ network: 'base', steps: 2 });
+    const learner = createLearner(recipe, set.labels, { shapes: 0, blendshapes: 0, frontal: 0 });
+    const { arrays } = await startingPoint({ model, learner, recipe, set, train: data.train });
+    const frame = unpackFrame(arrays['frame']!);
+    const { graph } = toNetwork(learner, recipe, arrays['meanParameters']!, arrays['meanStatistics']!, frame); // prettier-ignore
+    expect(countParameters(graph)).toBeGreaterThan(4 * countParameters(model.graph));
+    const crops = everyone.slice(18).flatMap((i) => set.read(i).views.map(({ crop }) => crop));
+    const [small, base] = [await embedCrops(model.graph, crops), await embedCrops(graph, crops)];
+    for (const [i, embedding] of base.entries())
+      expect(apart(embedding, small[i]!)).toBeLessThan(1e-4);
+
+    const trained = await train({ recipe, data, directory: join(folder, 'grown'), from: model });
+    const [before, after] = [arrays['meanParameters']!, trained.arrays['parameters']!].map(
+      (parameters) => views(learner.encoder.slots, parameters),
+    );
+    const still = learner.encoder.slots
+      .map(({ name }) => name)
+      .filter((name) => apart(before!.get(name)!.data, after!.get(name)!.data) < 1e-5);
+    expect(still).toEqual([]);
   });
+
+  it('names the network that has no room for the package’s', async () => {
+    const large = createLearner(recipeOf({ network: 'base' }), set.labels, { shapes: 0, blendshapes: 0, frontal: 0 }); // prettier-ignore
+    const recipe = recipeOf({});
+    const grown = { ...model, graph: large.encoder.graph };
+    await expect(
+      train({ recipe, data, directory: join(folder, 'x'), from: grown }),
+    ).rejects.toMatchObject({ code: 'invalid-config', field: 'network' });
+  });
+
+  it.each([['geometry', { geometry: false }]])(
+    'names the %s that is not the package’s',
+    async (field, changes) => {
+      await expect(
+        train({ recipe: recipeOf(changes), data, directory: join(folder, 'x'), from: model }),
+      ).rejects.toMatchObject({ code: 'invalid-config', field });
+    },
+  );
 });
 
 const apart = (a: Float32Array, b: Float32Array): number =>
