@@ -19,7 +19,7 @@ export interface NetworkSpec {
 export type NetworkName = 'small' | 'base';
 
 /**
- * Small: 0.54 M parameters, 26 MFLOP a crop. Base: 2.4 M parameters. Base has all that small has and as
+ * Small: 0.54 M parameters, 26 MFLOP a crop. Base: 2.5 M parameters. Base has all that small has and as
  * long an embedding, so that it can grow out of trained small weights.
  */
 export const NETWORKS: Readonly<Record<NetworkName, NetworkSpec>> = {
