@@ -42,21 +42,28 @@ export async function embedGroups(
 /** What the log says of people the run never trains on. */
 export type Validation = Readonly<Record<string, number>>;
 
-/** Collapse statistics, and how well neighbours of other people share the label. */
+/**
+ * Collapse statistics, from two views on, and how well neighbours of other people share the label, from
+ * two people on.
+ */
 export function validateEmbeddings(groups: readonly EmbeddedGroup[]): Validation {
   const rows = groups.flatMap((group, g) =>
     group.views.map(({ embedding }) => ({ g, group, embedding })),
   );
-  const { alignment, uniformity, variance } = collapseStatistics(
+  const collapse = collapseStatistics(
     rows.map(({ embedding }) => embedding),
     rows.map(({ g }) => g),
   );
+  const people = new Set(groups.map(({ personId }) => personId)).size;
   const examples = rows.map(({ group, embedding }) => ({
     personId: group.personId,
     label: group.label,
     vector: embedding,
   }));
-  return { alignment, uniformity, variance, knn: neighbourAccuracy(examples) };
+  return {
+    ...(rows.length > 1 && collapse),
+    ...(people > 1 && { knn: neighbourAccuracy(examples) }),
+  };
 }
 
 /** Accuracy of single views and of fused groups, before calibration. */

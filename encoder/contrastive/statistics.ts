@@ -10,7 +10,7 @@ export interface CollapseStatistics {
   readonly variance: number;
 }
 
-/** @param embeddings unit vectors. @param groups group a vector; see pairsOf. */
+/** @param embeddings two or more unit vectors. @param groups group a vector; see pairsOf. */
 export function collapseStatistics(
   embeddings: readonly Float32Array[],
   groups: readonly number[],

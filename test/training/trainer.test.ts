@@ -90,6 +90,17 @@ describe('training', () => {
     expect(await readdir(folder)).toEqual(['fine', 'model']);
   });
 
+  it('says of a single watched view what it can tell, and draws it', async () => {
+    const few = toySet({ people: 2, captures: 3, views: 1 });
+    const recipe = recipeOf({ stage: 'finetune', steps: 1, batch: { people: 1, captures: 2, views: 1 } }); // prettier-ignore
+    await train({ recipe, data: { set: few, train: [0, 1, 2], validation: [3] }, directory: folder }); // prettier-ignore
+    const [last] = await logOf(folder);
+    expect(Object.keys(last!.validation!)).toEqual(['loss', 'single', 'fused', 'fusedAccuracy']);
+    expect(Object.values(last!.validation!).every(Number.isFinite)).toBe(true);
+    await writeCurves(folder);
+    expect(await readFile(join(folder, 'curves.svg'), 'utf8')).not.toMatch(/NaN|Infinity/);
+  });
+
   it('teaches the geometry stream what a blendshape model reads, and goes on with it', async () => {
     const [directory, next] = [join(folder, 'taught'), join(folder, 'next')];
     const taught = { ...data, set: toySet({ blendshapes: 3 }) };
