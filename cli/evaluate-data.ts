@@ -6,7 +6,7 @@ import {
   type EvaluatedGroup, type MeshShapes, type RenderedSet, type Split, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
-import { openMeshShapes } from './mesh-shapes.js';
+import { openMeshShapes, requireLifting } from './mesh-shapes.js';
 import { liftedGroups, neutralPictures } from './picture-groups.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 import { requireSplit } from './rendered-split.js';
@@ -20,8 +20,8 @@ export interface DataOptions extends PictureSource {
   /** A rendered set, whose people move as lifted faces do. */
   readonly moves?: string;
   readonly meshes?: string;
-  /** Percent of the lifted faces. */
-  readonly glasses: number;
+  /** Percent of the lifted faces; none where absent. */
+  readonly glasses?: number;
   readonly seed: number;
 }
 
@@ -95,7 +95,7 @@ export class EvaluationData {
     groups: readonly ReadGroup[],
     shapes: MeshShapes,
     finder: PictureFaceFinder,
-    { lift, moves, glasses, turn = [], split, seed }: DataOptions,
+    { lift, moves, glasses = 0, turn = [], split, seed }: DataOptions,
   ): Promise<ReadGroup[]> {
     const rendered = await openRendered(moves!);
     const labels = this.#labels;
@@ -144,17 +144,11 @@ function indicesOf(set: RenderedSet, directory: string, split: Split | 'all'): n
 
 /** Before any face is looked for. */
 async function requireMoves(
-  { lift, moves, glasses, data }: DataOptions,
+  { lift, moves, meshes, glasses, data }: DataOptions,
   rendered: boolean,
 ): Promise<void> {
-  if (lift === 0) {
-    if (moves === undefined && glasses === 0) return;
-    throw new ClmexError('invalid-argument', 'says how lifted faces look', {
-      field: moves === undefined ? '--glasses' : '--moves',
-      value: moves ?? glasses,
-      allowed: 'together with --lift N',
-    });
-  }
+  requireLifting(lift, { '--moves': moves, '--meshes': meshes, '--glasses': glasses });
+  if (lift === 0) return;
   if (rendered) {
     throw new ClmexError('invalid-argument', 'lifts real faces; rendered ones have every label', {
       field: '--lift',

@@ -11,7 +11,7 @@ import {
 } from '../training/index.js'; // prettier-ignore
 import { EvaluationData, type DataOptions } from './evaluate-data.js';
 import { writeMap } from './evaluate-map.js';
-import { GLASSES_OPTION, MESHES_OPTION } from './mesh-shapes.js';
+import { glassesOption, MESHES_OPTION } from './mesh-shapes.js';
 import { printResult } from './output.js';
 import { counts, percentages, turns, wholeNumber } from './synth-options.js';
 
@@ -55,7 +55,7 @@ export function register(program: Command): void {
     )
     .option('--moves <path>', 'a rendered set, whose people (of --split) move as --lift does')
     .option(...MESHES_OPTION)
-    .option(...GLASSES_OPTION, 0)
+    .addOption(glassesOption(0))
     .option(
       '--probe <k>',
       'fit a linear probe on frozen embeddings over k folds instead of the model’s head',

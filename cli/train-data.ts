@@ -10,7 +10,7 @@ import { liftedGroups, pictureGroups, withFaceFinder } from './picture-groups.js
 import { openBlendshapes } from './read-blendshapes.js';
 import type { PictureSource } from './read-groups.js';
 import { requireSplit } from './rendered-split.js';
-import { openMeshShapes } from './mesh-shapes.js';
+import { openMeshShapes, requireLifting } from './mesh-shapes.js';
 
 export interface DataOptions {
   readonly data: string;
@@ -23,8 +23,8 @@ export interface TrainDataOptions extends DataOptions {
   readonly pictures?: string | undefined;
   readonly lift: number;
   readonly meshes?: string | undefined;
-  /** Percent of the lifted faces. */
-  readonly glasses: number;
+  /** Percent of the lifted faces; GLASSES_PERCENT where absent. */
+  readonly glasses?: number | undefined;
   readonly blendshapes?: string | undefined;
 }
 
@@ -35,6 +35,8 @@ interface Opened {
   readonly rendered?: RenderedSet | undefined;
 }
 
+/** Of lifted faces wear glasses. */
+export const GLASSES_PERCENT = 30;
 const VALIDATION_SHARE = 0.2;
 const BLENDSHAPES_EVERY = 1000;
 
@@ -48,6 +50,15 @@ export async function openTrainingData(
       field: 'frontal',
       value: recipe.frontal,
       allowed: '0, or --blendshapes with MediaPipe’s face_landmarker.task',
+    });
+  }
+  const { lift, meshes, glasses, pictures } = options;
+  requireLifting(lift, { '--meshes': meshes, '--glasses': glasses });
+  if (lift > 0 && pictures === undefined) {
+    throw new ClmexError('invalid-argument', 'makes its faces of neutral pictures', {
+      field: '--lift',
+      value: lift,
+      allowed: '0, or together with --pictures',
     });
   }
   const data = await openTeachers(options, recipe);
@@ -153,7 +164,7 @@ function splitPeople(groups: readonly LabelledGroup[], seed: number) {
 
 async function picturesBeside(
   path: string,
-  { root, cache, lift, meshes, glasses, turn = [] }: TrainDataOptions,
+  { root, cache, lift, meshes, glasses = GLASSES_PERCENT, turn = [] }: TrainDataOptions,
   recipe: Recipe,
   rendered: RenderedSet | undefined,
 ): Promise<LabelledGroup[]> {

@@ -9,9 +9,9 @@ import {
   parseRecipe, selectBackend, train, writeCurves,
   type LogEntry, type Recipe, type Turn,
 } from '../training/index.js'; // prettier-ignore
-import { GLASSES_OPTION, MESHES_OPTION } from './mesh-shapes.js';
+import { glassesOption, MESHES_OPTION } from './mesh-shapes.js';
 import { printResult, progress } from './output.js';
-import { openTrainingData } from './train-data.js';
+import { GLASSES_PERCENT, openTrainingData } from './train-data.js';
 import { turns, wholeNumber } from './synth-options.js';
 import { openWeights } from './weights.js';
 
@@ -31,7 +31,7 @@ interface Options {
   readonly root: string;
   readonly lift: number;
   readonly meshes?: string;
-  readonly glasses: number;
+  readonly glasses?: number;
   readonly turn?: Turn[];
   readonly cache?: string;
   readonly blendshapes?: string;
@@ -85,7 +85,7 @@ export function register(program: Command): void {
         0,
       )
       .option(...MESHES_OPTION)
-      .option(...GLASSES_OPTION, 30)
+      .addOption(glassesOption(GLASSES_PERCENT))
       .option(
         '--turn <degrees>',
         'turns single pictures, with --lift the lifted ones, into groups of several views, by yaw or yaw:pitch: -40,-20:15,20:-15,40',

@@ -1,4 +1,4 @@
-// npm run claims -- RENDERED OUT [--steps N] [--blendshapes TASK] [SEED …]
+// npm run claims -- RENDERED OUT [--steps N] [--blendshapes TASK] [--provider webgpu] [SEED …]
 // Does contrastive pre-training earn its keep?
 // Fine-tuning with cross-entropy alone, once from scratch and once from an encoder that was pre-trained
 // on the same people without any label; 10 % of the labels and all; every run resumable.
@@ -6,7 +6,7 @@
 // takes 240 steps unless --steps says otherwise: its length decides what pre-training is worth. With
 // --blendshapes pre-training also learns what the .task file's model reads from the landmarks: from those
 // of the same view, and in every view what it reads in the moment's most frontal one. The gain is then
-// both's together, as training from scratch has no teacher.
+// both's together, as training from scratch has no teacher. --provider is that of clmex train.
 import { spawnSync } from 'node:child_process';
 import {
   existsSync,
@@ -19,7 +19,8 @@ import {
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-const USAGE = 'usage: npm run claims -- RENDERED OUT [--steps N] [--blendshapes TASK] [SEED …]';
+const USAGE =
+  'usage: npm run claims -- RENDERED OUT [--steps N] [--blendshapes TASK] [--provider webgpu] [SEED …]';
 const { values, positionals } = readArguments();
 const [data, out, ...given] = positionals;
 if (data === undefined || out === undefined) fail('RENDERED and OUT are needed');
@@ -61,7 +62,11 @@ function fail(message) {
 function readArguments() {
   try {
     return parseArgs({
-      options: { steps: { type: 'string', default: '240' }, blendshapes: { type: 'string' } },
+      options: {
+        steps: { type: 'string', default: '240' },
+        blendshapes: { type: 'string' },
+        provider: { type: 'string', default: 'cpu' },
+      },
       allowPositionals: true,
     });
   } catch (error) {
@@ -85,7 +90,20 @@ function train(name, recipe, ...more) {
   if (existsSync(mark)) return run;
   writeFileSync(file, JSON.stringify(recipe));
   const resume = existsSync(join(run, 'checkpoint.bin')) ? ['--resume'] : [];
-  clmex('train', recipe.stage, '--data', data, '--out', run, '--recipe', file, ...more, ...resume);
+  clmex(
+    'train',
+    recipe.stage,
+    '--data',
+    data,
+    '--out',
+    run,
+    '--recipe',
+    file,
+    '--provider',
+    values.provider,
+    ...more,
+    ...resume,
+  );
   writeFileSync(mark, '');
   return run;
 }

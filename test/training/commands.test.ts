@@ -272,6 +272,16 @@ describe('training from the command line', () => {
       /--glasses: says how lifted faces look.*given: 50.*Allowed: together with --lift N/,
     ],
     [
+      'glasses for faces that training does not lift',
+      ['train', 'finetune', '--data', 'set', '--out', 'x', '--glasses', '50'],
+      /--glasses: says how lifted faces look.*given: 50.*Allowed: together with --lift N/,
+    ],
+    [
+      'faces lifted from no pictures',
+      ['train', 'finetune', '--data', 'set', '--out', 'x', '--lift', '2'],
+      /--lift: makes its faces of neutral pictures.*given: 2.*Allowed: 0, or together with --pictures/,
+    ],
+    [
       'more faces with glasses than there are',
       ['evaluate', '--manifest', 'a.csv', '--lift', '2', '--glasses', '101'],
       /glasses.*given: .*101.*Allowed: a whole number from 0 to 100/,
