@@ -160,8 +160,10 @@ async function normalise(
     if (layer.kind === 'add' && !known.has(layer.name))
       numbers.get(`${layer.inputs[0]!}.gamma`)!.data.fill(0);
   }
-  for (const layer of layers.filter(({ kind }) => kind === 'conv2d')) {
-    const measured = await statisticsOf(layer.name);
+  for (const [i, layer] of layers.entries()) {
+    if (layer.kind !== 'conv2d') continue;
+    const upTo = { ...encoder.graph, layers: layers.slice(0, i + 1), outputs: [{ name: layer.name, shape: [] }] }; // prettier-ignore
+    const measured = await statisticsOf(upTo);
     for (const part of ['mean', 'variance'] as const)
       statistics.get(`${layer.name}.${part}`)!.data.set(measured[part]);
     const before = known.get(layer.name);
@@ -176,11 +178,12 @@ async function normalise(
   return all;
 
   /** Right where all layers in front of it are set. */
-  async function statisticsOf(name: string): Promise<{ mean: Float32Array; variance: Float32Array }> {
+  async function statisticsOf(upTo: Graph): Promise<{ mean: Float32Array; variance: Float32Array }> {
+    const { name } = upTo.outputs[0]!;
     const tensors = toTensors(encoder.slots, parameters);
     const observed = new Map<string, tf.Tensor>();
     const onStatistics = (key: string, value: tf.Tensor): unknown => observed.set(key, value);
-    tf.tidy(() => void embedBatch(encoder.graph, tensors, batch, { onStatistics }));
+    tf.tidy(() => void embedBatch(upTo, tensors, batch, { onStatistics }));
     try {
       const read = (part: string) => observed.get(`${name}.${part}`)!.data<'float32'>();
       return { mean: await read('mean'), variance: await read('variance') };
