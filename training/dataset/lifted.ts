@@ -15,12 +15,6 @@ const MOST_TURN_DEG = 7;
 /** Of a rendered movement: faces at rest vary widely, and expressions are told from all of them. */
 const AT_REST = [0, 2] as const;
 const EXPRESSIVE = [0.9, 1.5] as const;
-/**
- * Of the way to another person's shape. Between two people shapes vary less than people do (variance
- * (1 − s)² + s² at a share s, 2/3 over 0 to 1); at rest, past both of them, as much and a sixth more.
- */
-const LENT = [0, 1] as const;
-const LENT_AT_REST = [-0.5, 1.5] as const;
 /** People rest with a hint of any expression, up to this share of it; but a hint of a smile is a smile. */
 const MOST_HINT = 0.45;
 /** Fainter expressions than this could be taken for another way to rest. */
@@ -144,8 +138,8 @@ export interface LiftOptions {
 
 /**
  * A face with every expression for which there are movements, some of them each. Each starts from a
- * shape somewhere between the face's own and another person's, at rest also beyond the two, so that a
- * mouth or brow that rests as few do is not taken for an expression; an expression is not undone by it.
+ * shape somewhere between the face's own and another person's, so that a mouth or brow that rests as few
+ * do is not taken for an expression; an expression is not undone by it.
  * None of a mesh that spans no space.
  * @param others neutral faces whose shapes are lent; those turned otherwise are passed over.
  */
@@ -167,7 +161,6 @@ export function liftExpressions(
   const grey = new Uint8Array(size ** 2);
   alignedCrop(picture.pixels, picture.width, picture.height, landmarks, LIFTED_PICTURE, grey);
   const atRest = { width: size, height: size, pixels: rgbOf(grey) };
-  const within = ([low, high]: readonly [number, number]) => random.between(low, high);
   const laid = ({ weights }: ExpressionMove): Float32Array =>
     applySimilarity({ ...head, from: ZERO, to: ZERO }, moveMesh(shapes, weights));
   const hinted = moves.filter(({ label }) => label !== 'neutral' && label !== 'happiness');
@@ -176,13 +169,14 @@ export function liftExpressions(
     const rests = name === 'neutral';
     return Array.from({ length: known.length === 0 ? 0 : each }, (): LiftedFace => {
       const expression = laid(known[random.integer(known.length)]!);
-      const gain = within(rests ? AT_REST : EXPRESSIVE);
+      const [least, most] = rests ? AT_REST : EXPRESSIVE;
+      const gain = random.between(least, most);
       const hint =
         rests && hinted.length > 0 ? laid(hinted[random.integer(hinted.length)]!) : still;
       const hints = random.between(0, MOST_HINT);
       const whole = ways[random.integer(ways.length)] ?? still;
       const way = rests ? whole : withoutUndoing(whole, expression);
-      const lent = within(rests ? LENT_AT_REST : LENT);
+      const lent = random.uniform();
       const mesh = own.map(
         (value, i) => value + gain * expression[i]! + lent * way[i]! + hints * hint[i]!,
       );
