@@ -94,6 +94,17 @@ export function fitCrop(
   return out;
 }
 
+/** Landmarks in pixels of the crop that fitCrop cuts, depth in the same scale. N × 3, as given. */
+export function meshInCrop(landmarks: Float32Array, spec: CropSpec): Float32Array {
+  const { a, b, tx, ty } = fitCrop(landmarks, spec);
+  const out = new Float32Array(landmarks.length);
+  for (let i = 0; i < out.length; i += 3) {
+    const [x, y, z] = [landmarks[i]!, landmarks[i + 1]!, landmarks[i + 2]!];
+    out.set([a * x - b * y + tx, b * x + a * y + ty, Math.hypot(a, b) * z], i);
+  }
+  return out;
+}
+
 const scratch: CropTransform = { a: 0, b: 0, tx: 0, ty: 0 };
 
 /**

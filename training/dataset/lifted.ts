@@ -1,5 +1,5 @@
 import type { Vec3 } from '../../core/geometry.js';
-import { alignedCrop, fitCrop, type CropSpec } from '../../encoder/crop.js';
+import { alignedCrop, meshInCrop, type CropSpec } from '../../encoder/crop.js';
 import { alignMeshes, applySimilarity } from '../../encoder/geometry.js';
 import type { Random } from '../../encoder/random.js';
 import { warpExpression } from '../lift.js';
@@ -101,16 +101,9 @@ function withoutUndoing(way: Float32Array, expression: Float32Array): Float32Arr
 const dotOf = (one: Float32Array, other: Float32Array): number =>
   one.reduce((sum, value, k) => sum + value * other[k]!, 0);
 
-/** Landmarks in pixels of LIFTED_PICTURE, depth in the same scale. 468 × 3 */
-function liftedMesh(landmarks: Float32Array): Float32Array {
-  const { a, b, tx, ty } = fitCrop(landmarks, LIFTED_PICTURE);
-  const out = new Float32Array(3 * POINTS);
-  for (let i = 0; i < out.length; i += 3) {
-    const [x, y, z] = [landmarks[i]!, landmarks[i + 1]!, landmarks[i + 2]!];
-    out.set([a * x - b * y + tx, b * x + a * y + ty, Math.hypot(a, b) * z], i);
-  }
-  return out;
-}
+/** In pixels of LIFTED_PICTURE. 468 × 3 */
+const liftedMesh = (landmarks: Float32Array): Float32Array =>
+  meshInCrop(landmarks.subarray(0, 3 * POINTS), LIFTED_PICTURE);
 
 /** A real face with another expression. */
 export interface LiftedFace {
