@@ -12,9 +12,10 @@ export const MESHES_OPTION = [
 
 /** For commander, of every command that lifts faces. @param unless percent where it is not given. */
 export const glassesOption = (unless: number): Option =>
-  new Option('--glasses <percent>', 'of the faces that --lift makes wear rendered glasses')
-    .argParser(integer('glasses', 0, 100))
-    .default(undefined, String(unless));
+  new Option(
+    '--glasses <percent>',
+    `of the faces that --lift makes wear rendered glasses (default: ${unless})`,
+  ).argParser(integer('glasses', 0, 100));
 
 /**
  * @param lift pictures a face and expression. @param given values of options that say how lifted faces
