@@ -98,9 +98,12 @@ export function fitCrop(
 export function meshInCrop(landmarks: Float32Array, spec: CropSpec): Float32Array {
   const { a, b, tx, ty } = fitCrop(landmarks, spec);
   const out = new Float32Array(landmarks.length);
+  const scale = Math.hypot(a, b);
   for (let i = 0; i < out.length; i += 3) {
-    const [x, y, z] = [landmarks[i]!, landmarks[i + 1]!, landmarks[i + 2]!];
-    out.set([a * x - b * y + tx, b * x + a * y + ty, Math.hypot(a, b) * z], i);
+    const [x, y] = [landmarks[i]!, landmarks[i + 1]!];
+    out[i] = a * x - b * y + tx;
+    out[i + 1] = b * x + a * y + ty;
+    out[i + 2] = scale * landmarks[i + 2]!;
   }
   return out;
 }

@@ -47,8 +47,9 @@ export async function startingPoint(
   const meanParameters = learner.initial.slice();
   const numbers = views(learner.slots, meanParameters);
   const put = (name: string, values: Float32Array): void => numbers.get(name)!.data.set(values);
+  const room = kernelsOf(learner.encoder.graph);
   for (const [name, kernel] of kernelsOf(model.graph)) {
-    const { shape } = kernelsOf(learner.encoder.graph).get(name)!;
+    const { shape } = room.get(name)!;
     layInto({ shape, data: numbers.get(`${name}.kernel`)!.data }, kernel);
   }
   for (const layer of model.graph.layers)
