@@ -26,7 +26,8 @@ const viewSchema = z.object({
 });
 
 const shardSchema = z.object({
-  version: z.literal(1),
+  /** The crops of 1 showed faces as long or wide as they are, not at the average proportions. */
+  version: z.literal(2),
   seed: z.number(),
   shapeNames: z.array(z.string()),
   /** True yaw of the views in which no face was found. */
