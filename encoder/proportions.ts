@@ -1,4 +1,4 @@
-import { alignMeshes, place, RIGID } from './alignment.js';
+import { alignMeshes, place, RIGID, type Similarity } from './alignment.js';
 import type { Vec3 } from '../core/geometry.js';
 
 /**
@@ -16,13 +16,15 @@ export interface Stretch {
 
 /**
  * Points that bone holds in place: the person's right one and left one in the mesh (the same in the plane of
- * symmetry), where the right one lies on the mean frontal face of the training set (x to the left, y down, z away; the left one mirrored),
- * and what each coordinate of both tells of the logarithm of height over width.
+ * symmetry), where the right one lies on the mean frontal face of the training set (x to the picture's right, y
+ * down, z away; the left one mirrored), and what each coordinate of both, their mean, tells of the logarithm of
+ * height over width.
  *
  * The estimator with the least variance within a person among those that answer with 1 to a picture that is
  * stretched (generalised least squares, Aitken 1936): within 544 rendered people, 24,000 views of every expression
- * and yaw, with 1e-5 on the diagonal; the answer is that of the landmark model to the 116 pictures of the
- * London set that training knows at 0.85 to 1.15 times their width (docs/results.md, "Taller and wider faces").
+ * and yaw, and between the neutral and the smiling pictures of the London set that training knows, blind to what
+ * tells those 116 pictures from frontal renders; the answer is that of the landmark model to them at 0.85 to 1.15 times
+ * their width (`scripts/fit-proportions.mjs`, `training/proportions.ts`; docs/results.md, "Taller and wider faces").
  */
 type BonyPoint = readonly [right: number, left: number, at: Vec3, weight: Vec3];
 const BONY_POINTS: readonly BonyPoint[] = [
@@ -38,17 +40,23 @@ const BONY_POINTS: readonly BonyPoint[] = [
   [9, 9, [0, -1.061, -0.07], [0, -0.372, -0.389]],
   [10, 10, [0, -1.585, 0.159], [0, -0.072, 0.161]],
   [151, 151, [0, -1.325, 0.035], [0, -1.361, 0.932]],
-  [33, 263, [-0.848, -0.594, 0.275], [-1.019, 0.112, -0.04]],
-  [133, 362, [-0.329, -0.583, 0.171], [0.445, -0.246, -0.284]],
-  [98, 327, [-0.315, 0.133, -0.236], [-0.089, 0.416, -0.208]],
-  [129, 358, [-0.387, 0.02, -0.146], [-0.338, 0.287, 0.474]],
-  [117, 346, [-0.976, -0.281, 0.214], [0.91, 0.032, 0.526]],
-  [234, 454, [-1.261, -0.086, 1.192], [-0.326, 0.034, 0.34]],
-  [127, 356, [-1.278, -0.354, 1.163], [-0.785, -0.392, -0.682]],
-  [21, 251, [-1.206, -0.912, 0.85], [0.767, 0.415, 0.114]],
+  [33, 263, [-0.848, -0.594, 0.275], [-2.038, 0.224, -0.08]],
+  [133, 362, [-0.329, -0.583, 0.171], [0.89, -0.492, -0.568]],
+  [98, 327, [-0.315, 0.133, -0.236], [-0.178, 0.832, -0.416]],
+  [129, 358, [-0.387, 0.02, -0.146], [-0.676, 0.574, 0.948]],
+  [117, 346, [-0.976, -0.281, 0.214], [1.82, 0.064, 1.052]],
+  [234, 454, [-1.261, -0.086, 1.192], [-0.652, 0.068, 0.68]],
+  [127, 356, [-1.278, -0.354, 1.163], [-1.57, -0.784, -1.364]],
+  [21, 251, [-1.206, -0.912, 0.85], [1.534, 0.83, 0.228]],
 ]; // prettier-ignore
 /** Of the squared sine of yaw, the sine of pitch, and its square. */
 const TURN_WEIGHTS: Vec3 = [0.088, 0.022, 0.002];
+const WEIGHTS: readonly number[] = [
+  ...BONY_POINTS.flatMap(([, , , weight]) => weight),
+  ...TURN_WEIGHTS,
+];
+/** How many numbers tell of a face's proportions. */
+export const BONY_FEATURES = WEIGHTS.length;
 /** So that rendered faces are even on average. */
 const MEAN = 3.2008;
 /** Of the logarithm: what is further from the average is no face's proportion. */
@@ -61,7 +69,27 @@ for (const [right, left, [x, y, z]] of BONY_POINTS) {
   MEAN_FACE.set([-x, y, z], 3 * left);
 }
 
-const aligned = new Float32Array(3);
+/** A face's bony points on the mean face, and how it got there. */
+export interface BonyFace {
+  /** x, y, z of each of the bony points, mean of both sides as the right one lies; squared sine of yaw, sine of pitch, and its square. */
+  readonly features: readonly number[];
+  readonly similarity: Similarity;
+}
+
+/** @returns undefined for a mesh that spans no space. */
+export function bonyFace(landmarks: Float32Array): BonyFace | undefined {
+  const similarity = alignMeshes(landmarks, MEAN_FACE);
+  if (similarity === undefined) return undefined;
+  const [right, left] = [new Float32Array(3), new Float32Array(3)];
+  const features = BONY_POINTS.flatMap(([rightIndex, leftIndex]) => {
+    place(landmarks, rightIndex, similarity, right, 0);
+    place(landmarks, leftIndex, similarity, left, 0);
+    return [(right[0]! - left[0]!) / 2, (right[1]! + left[1]!) / 2, (right[2]! + left[2]!) / 2];
+  });
+  const { rotation } = similarity;
+  const [sinYaw, sinPitch] = [rotation[2], rotation[5]];
+  return { features: [...features, sinYaw ** 2, sinPitch, sinPitch ** 2], similarity };
+}
 
 /**
  * What gives a face the average proportions; nothing for a mesh that spans no space.
@@ -69,22 +97,15 @@ const aligned = new Float32Array(3);
  * @returns `tall` between 0.7 and 1.42.
  */
 export function stretchToEven(landmarks: Float32Array): Stretch {
-  const similarity = alignMeshes(landmarks, MEAN_FACE);
-  if (similarity === undefined) return EVEN;
-  const { rotation } = similarity;
-  const [sinYaw, sinPitch] = [rotation[2], rotation[5]];
-  let excess = TURN_WEIGHTS[0] * sinYaw ** 2 + TURN_WEIGHTS[1] * sinPitch + TURN_WEIGHTS[2] * sinPitch ** 2 - MEAN; // prettier-ignore
-  for (const [right, left, , [wx, wy, wz]] of BONY_POINTS) {
-    place(landmarks, right, similarity, aligned, 0);
-    excess += wx * aligned[0]! + wy * aligned[1]! + wz * aligned[2]!;
-    if (left === right) continue;
-    place(landmarks, left, similarity, aligned, 0);
-    excess += -wx * aligned[0]! + wy * aligned[1]! + wz * aligned[2]!;
-  }
-  const length = Math.hypot(rotation[3], rotation[4]);
+  const face = bonyFace(landmarks);
+  if (face === undefined) return EVEN;
+  const excess = face.features.reduce((sum, value, i) => sum + WEIGHTS[i]! * value, -MEAN);
+  // The mean face's downward axis, as the picture shows it.
+  const [, , , x, y] = face.similarity.rotation;
+  const length = Math.hypot(x, y);
   if (!(length > 0)) return EVEN;
   const tall = Math.exp(-Math.min(MOST, Math.max(-MOST, excess)));
-  return { x: rotation[3] / length, y: rotation[4] / length, tall };
+  return { x: x / length, y: y / length, tall };
 }
 
 /** @param points N × 3, or more; depth stays. */
