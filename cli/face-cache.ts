@@ -28,7 +28,7 @@ interface Stored extends Omit<FoundFace, 'crop' | 'landmarks'> {
 const NOTHING: FoundFace = { yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 0 };
 /** Mean grey level below which a picture is black, as some of KDEF's are. */
 const BLACK = 4;
-const VERSION = 4;
+const VERSION = 3;
 
 /** Finds the best face of single pictures. */
 export class PictureFaceFinder {

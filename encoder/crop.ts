@@ -1,8 +1,6 @@
-import { stretchMesh, stretchToEven } from './proportions.js';
-
 /**
- * The encoder's input: a square grey picture of the face, turned upright, at one scale and the average
- * proportions. Training and runtime cut it with this code, so that the network sees the same pixels in both.
+ * The encoder's input: a square grey picture of the face, turned upright, at one scale. Training
+ * and runtime cut it with this code, so that the network sees the same pixels in both.
  */
 
 /** Shape of the crop. All lengths are crop pixels. */
@@ -48,33 +46,31 @@ const MOST_TAPS = 8;
 const MOST_APART = 1.25;
 
 /**
- * From the picture to the crop: u = xx·x + xy·y + tx, v = yx·x + yy·y + ty, in continuous coordinates (a
- * pixel's centre lies at +0.5).
+ * Similarity from the picture to the crop: u = a·x − b·y + tx, v = b·x + a·y + ty, in continuous
+ * coordinates (a pixel's centre lies at +0.5).
  */
 export interface CropTransform {
-  readonly xx: number;
-  readonly xy: number;
-  readonly tx: number;
-  readonly yx: number;
-  readonly yy: number;
-  readonly ty: number;
-  /** Of depth. */
-  readonly scale: number;
+  a: number;
+  b: number;
+  tx: number;
+  ty: number;
 }
 
 /**
- * Gives the face the average proportions, then takes the eye corners, nose base and mouth corners nearest
- * (weighted least squares, closed form after Umeyama 1991) to their places in the crop. Zero scale where
- * all points coincide.
+ * The similarity that takes the eye corners, nose base and mouth corners nearest (weighted least
+ * squares, closed form after Umeyama 1991) to their places in the crop. Writes into `out`. Zero
+ * scale where all points coincide.
  * @param landmarks N × 3 picture pixels of the 468- or 478-point mesh.
  */
-export function fitCrop(landmarks: Float32Array, spec: CropSpec): CropTransform {
-  const stretch = stretchToEven(landmarks);
-  const even = stretchMesh(landmarks, stretch);
+export function fitCrop(
+  landmarks: Float32Array,
+  spec: CropSpec,
+  out: CropTransform = { a: 0, b: 0, tx: 0, ty: 0 },
+): CropTransform {
   let [mx, my, mu, mv] = [0, 0, 0, 0];
   for (const { index, x, y, weight } of ANCHORS) {
-    mx += weight * even[index * 3]!;
-    my += weight * even[index * 3 + 1]!;
+    mx += weight * landmarks[index * 3]!;
+    my += weight * landmarks[index * 3 + 1]!;
     mu += weight * x;
     mv += weight * y;
   }
@@ -84,45 +80,40 @@ export function fitCrop(landmarks: Float32Array, spec: CropSpec): CropTransform 
   mv /= TOTAL_WEIGHT;
   let [along, across, spread] = [0, 0, 0];
   for (const { index, x, y, weight } of ANCHORS) {
-    const px = even[index * 3]! - mx;
-    const py = even[index * 3 + 1]! - my;
+    const px = landmarks[index * 3]! - mx;
+    const py = landmarks[index * 3 + 1]! - my;
     along += weight * (px * (x - mu) + py * (y - mv));
     across += weight * (px * (y - mv) - py * (x - mu));
     spread += weight * (px * px + py * py);
   }
   const scale = spread > 0 ? spec.eyeDistancePx / spread : 0;
-  const [a, b] = [scale * along, scale * across];
-  // Behind the stretch (1 + (tall − 1)·d·dᵀ along d) comes the similarity (a, −b; b, a).
-  const { x: dx, y: dy, tall } = stretch;
-  const [du, dv] = [(tall - 1) * (a * dx - b * dy), (tall - 1) * (b * dx + a * dy)];
-  return {
-    xx: a + du * dx,
-    xy: -b + du * dy,
-    tx: spec.size / 2 + mu * spec.eyeDistancePx - (a * mx - b * my),
-    yx: b + dv * dx,
-    yy: a + dv * dy,
-    ty: spec.eyeLinePx + mv * spec.eyeDistancePx - (b * mx + a * my),
-    scale: Math.hypot(a, b),
-  };
+  out.a = scale * along;
+  out.b = scale * across;
+  out.tx = spec.size / 2 + mu * spec.eyeDistancePx - (out.a * mx - out.b * my);
+  out.ty = spec.eyeLinePx + mv * spec.eyeDistancePx - (out.b * mx + out.a * my);
+  return out;
 }
 
 /** Landmarks in pixels of the crop that fitCrop cuts, depth in the same scale. N × 3, as given. */
 export function meshInCrop(landmarks: Float32Array, spec: CropSpec): Float32Array {
-  const { xx, xy, tx, yx, yy, ty, scale } = fitCrop(landmarks, spec);
+  const { a, b, tx, ty } = fitCrop(landmarks, spec);
   const out = new Float32Array(landmarks.length);
+  const scale = Math.hypot(a, b);
   for (let i = 0; i < out.length; i += 3) {
     const [x, y] = [landmarks[i]!, landmarks[i + 1]!];
-    out[i] = xx * x + xy * y + tx;
-    out[i + 1] = yx * x + yy * y + ty;
+    out[i] = a * x - b * y + tx;
+    out[i + 1] = b * x + a * y + ty;
     out[i + 2] = scale * landmarks[i + 2]!;
   }
   return out;
 }
 
+const scratch: CropTransform = { a: 0, b: 0, tx: 0, ty: 0 };
+
 /**
  * Cuts the aligned grey crop (BT.601 luma) of one face into `out`, sub-pixel. Where the picture is
  * finer than the crop, each crop pixel averages its own footprint, so that nothing aliases. Outside
- * the picture the border's pixels repeat. Allocates no picture once it
+ * the picture the border's pixels repeat. Allocates nothing once it
  * has seen its largest face.
  * @param pixels RGB24, row-major.
  * @param landmarks N × 3 picture pixels of the 468- or 478-point mesh.
@@ -136,28 +127,27 @@ export function alignedCrop(
   spec: CropSpec,
   out: Uint8Array,
 ): void {
-  const { xx, xy, tx, yx, yy, ty } = fitCrop(landmarks, spec);
-  const determinant = xx * yy - xy * yx;
-  if (!(determinant > 0)) {
+  const { a, b, tx, ty } = fitCrop(landmarks, spec, scratch);
+  const square = a * a + b * b;
+  if (!(square > 0)) {
     out.fill(0);
     return;
   }
-  // The inverse: steps in the picture for one crop pixel right (rx, ry) and down (dx, dy).
-  const [rx, ry] = [yy / determinant, -yx / determinant];
-  const [dx, dy] = [-xy / determinant, xx / determinant];
-  const longest = Math.max(Math.hypot(rx, ry), Math.hypot(dx, dy));
-  const taps = Math.min(MOST_TAPS, Math.max(1, Math.ceil(longest / MOST_APART)));
+  // Inverse similarity: steps in the picture for one crop pixel right (ix, iy) and down (−iy, ix).
+  const ix = a / square;
+  const iy = -b / square;
+  const taps = Math.min(MOST_TAPS, Math.max(1, Math.ceil(Math.hypot(ix, iy) / MOST_APART)));
   const { size } = spec;
-  const [stepX, stepY] = [rx / taps, ry / taps];
+  const [stepX, stepY] = [ix / taps, iy / taps];
   const share = 1 / (taps * taps * UNIT);
-  const patch = takeLuma(pixels, width, height, boundsOf([rx, ry], [dx, dy], tx, ty, size));
+  const patch = takeLuma(pixels, width, height, boundsOf(ix, iy, tx, ty, size));
   for (let v = 0; v < size; v++) {
     sums.fill(0, 0, size);
     for (let j = 0; j < taps; j++) {
       const dv = v + (j + 0.5) / taps - ty;
       const du = 0.5 / taps - tx;
-      const x = rx * du + dx * dv - 0.5;
-      const y = ry * du + dy * dv - 0.5;
+      const x = ix * du - iy * dv - 0.5;
+      const y = iy * du + ix * dv - 0.5;
       addSamples(patch, x - patch.x, y - patch.y, stepX, stepY, taps, size);
     }
     for (let u = 0; u < size; u++) out[v * size + u] = sums[u]! * share + 0.5;
@@ -188,26 +178,17 @@ const FRACTION = (1 << PLACE_BITS) - 1;
 /** A whole 4K frame; the patch of a larger picture is not kept for the next one. */
 const MOST_KEPT = 1 << 23;
 const scratchPatch: LumaPatch = { values: new Uint16Array(0), x: 0, y: 0, width: 0, height: 0 };
-interface Bounds {
-  readonly x0: number;
-  readonly y0: number;
-  readonly x1: number;
-  readonly y1: number;
-}
-
-type Step = readonly [x: number, y: number];
+const scratchBounds = { x0: 0, y0: 0, x1: 0, y1: 0 };
+type Bounds = Readonly<typeof scratchBounds>;
 
 /** Smallest upright rectangle, in pixel indices, around the crop's square in the picture. */
-function boundsOf(right: Step, down: Step, tx: number, ty: number, size: number): Bounds {
+function boundsOf(ix: number, iy: number, tx: number, ty: number, size: number): Bounds {
   const [u0, u1, v0, v1] = [-tx, size - tx, -ty, size - ty];
-  const [x, y] = [0, 1].map((k) => {
-    const [r, d] = [right[k]!, down[k]!];
-    return [
-      Math.min(r * u0, r * u1) + Math.min(d * v0, d * v1) - 0.5,
-      Math.max(r * u0, r * u1) + Math.max(d * v0, d * v1) - 0.5,
-    ] as const;
-  }) as [Step, Step];
-  return { x0: x[0], y0: y[0], x1: x[1], y1: y[1] };
+  scratchBounds.x0 = Math.min(ix * u0, ix * u1) + Math.min(-iy * v0, -iy * v1) - 0.5;
+  scratchBounds.x1 = Math.max(ix * u0, ix * u1) + Math.max(-iy * v0, -iy * v1) - 0.5;
+  scratchBounds.y0 = Math.min(iy * u0, iy * u1) + Math.min(ix * v0, ix * v1) - 0.5;
+  scratchBounds.y1 = Math.max(iy * u0, iy * u1) + Math.max(ix * v0, ix * v1) - 0.5;
+  return scratchBounds;
 }
 
 /** BT.601 luma of the pixels within bounds, or of the border nearest to them. */

@@ -1,6 +1,5 @@
-import { alignMeshes, place } from './alignment.js';
+import { nearestRotation, type Mat3, type Vec3 } from '../core/geometry.js';
 import type { Weights } from './graph.js';
-import { evenMesh } from './proportions.js';
 
 /**
  * The encoder's second input: where the landmarks of a face lie, turned to look straight ahead, at
@@ -39,9 +38,9 @@ export const GEOMETRY_POINTS: readonly number[] = [
 /** x, y, z a point, then the sine of yaw and pitch. */
 export const GEOMETRY_FEATURES = 3 * GEOMETRY_POINTS.length + 2;
 
-/** Where each of them begins in a reference. */
-const REFERENCE_AT = new Map(GEOMETRY_POINTS.map((index, at) => [index, 3 * at]));
-const placeInReference = (index: number): number => REFERENCE_AT.get(index)!;
+/** Points that bone holds in place: eye corners, nose, forehead, temples. They alone align the face. */
+const RIGID = new Set([33, 133, 362, 263, 168, 6, 197, 195, 5, 4, 1, 2, 98, 327, 129, 358, 10, 151, 9, 8, 234, 454, 127, 356, 21, 251, 117, 346]); // prettier-ignore
+const RIGID_AT = GEOMETRY_POINTS.flatMap((index, at) => (RIGID.has(index) ? [at] : []));
 
 /** Dense layer with its weights: [in, out] and [out]. */
 export interface GeometryLayer {
@@ -63,8 +62,8 @@ export interface Geometry {
 }
 
 /**
- * Gives the face the average proportions, aligns it with the reference by the similarity of the rigid points
- * (Umeyama 1991) and writes positions and turn into `out`. Zeros where the points have no extent.
+ * Aligns the landmarks with the reference by the similarity of the rigid points (Umeyama 1991) and
+ * writes positions and turn into `out`. Zeros where the points have no extent.
  * @param landmarks N × 3 of the 468- or 478-point mesh, x and y in pixels, z in the same scale.
  * @param reference [points, 3], in any unit.
  * @param out {@link GEOMETRY_FEATURES} numbers.
@@ -75,12 +74,90 @@ export function describeGeometry(
   out: Float32Array,
 ): void {
   out.fill(0);
-  const even = evenMesh(landmarks);
-  const similarity = alignMeshes(even, reference, placeInReference);
+  const similarity = rigidSimilarity(landmarks, meshAt, reference, referenceAt);
   if (similarity === undefined) return;
-  GEOMETRY_POINTS.forEach((index, at) => place(even, index, similarity, out, 3 * at));
+  GEOMETRY_POINTS.forEach((index, at) => place(landmarks, index, similarity, out, 3 * at));
   out[GEOMETRY_FEATURES - 2] = similarity.rotation[2];
   out[GEOMETRY_FEATURES - 1] = similarity.rotation[5];
+}
+
+/**
+ * The similarity that lays what bone holds in place in one mesh nearest to another's.
+ * @param landmarks and @param onto N × 3 of the 468- or 478-point mesh, each in one scale.
+ * @returns undefined where the points span no space.
+ */
+export function alignMeshes(landmarks: Float32Array, onto: Float32Array): Similarity | undefined {
+  return rigidSimilarity(landmarks, meshAt, onto, meshAt);
+}
+
+/** @param mesh N × 3, in the unit of what was laid onto the other. */
+export function applySimilarity(similarity: Similarity, mesh: Float32Array): Float32Array {
+  const out = new Float32Array(mesh.length);
+  for (let index = 0; 3 * index < out.length; index++)
+    place(mesh, index, similarity, out, 3 * index);
+  return out;
+}
+
+/** y = scale · rotation · (x − from) + to */
+export interface Similarity {
+  readonly rotation: Mat3;
+  readonly scale: number;
+  readonly from: Vec3;
+  readonly to: Vec3;
+}
+
+const meshAt = (at: number): number => 3 * GEOMETRY_POINTS[at]!;
+const referenceAt = (at: number): number => 3 * at;
+
+/**
+ * Of the rigid points (Umeyama 1991); undefined where they span no space.
+ * @param placeFrom and @param placeTo where each of GEOMETRY_POINTS begins.
+ */
+function rigidSimilarity(
+  given: Float32Array,
+  placeFrom: (at: number) => number,
+  onto: Float32Array,
+  placeTo: (at: number) => number,
+): Similarity | undefined {
+  const [from, to] = [centre(given, placeFrom), centre(onto, placeTo)];
+  const sum = new Float64Array(9);
+  let spread = 0;
+  for (const at of RIGID_AT) {
+    for (let r = 0; r < 3; r++) {
+      const seen = given[placeFrom(at) + r]! - from[r]!;
+      spread += seen * seen;
+      for (let c = 0; c < 3; c++) sum[3 * c + r]! += seen * (onto[placeTo(at) + c]! - to[c]!);
+    }
+  }
+  const size = Math.hypot(...sum);
+  if (!(spread > 0) || !(size > 0) || !Number.isFinite(size)) return undefined;
+  const rotation = nearestRotation(sum.map((value) => value / size) as unknown as Mat3);
+  if (rotation === undefined) return undefined;
+  let trace = 0;
+  for (let i = 0; i < 9; i++) trace += rotation[i]! * sum[i]!;
+  return { rotation, scale: trace / spread, from, to };
+}
+
+function centre(points: Float32Array, placeOf: (at: number) => number): Vec3 {
+  const mean: [number, number, number] = [0, 0, 0];
+  for (const at of RIGID_AT)
+    for (let k = 0; k < 3; k++) mean[k]! += points[placeOf(at) + k]! / RIGID_AT.length;
+  return mean;
+}
+
+function place(
+  mesh: Float32Array,
+  index: number,
+  { rotation: m, scale, from, to }: Similarity,
+  out: Float32Array,
+  at: number,
+): void {
+  const i = 3 * index;
+  const [x, y, z] = [mesh[i]! - from[0], mesh[i + 1]! - from[1], mesh[i + 2]! - from[2]];
+  for (let r = 0; r < 3; r++) {
+    const turned = m[3 * r]! * x + m[3 * r + 1]! * y + m[3 * r + 2]! * z;
+    out[at + r] = scale * turned + to[r]!;
+  }
 }
 
 /** The features of the mirrored face; mirroring twice changes nothing. */

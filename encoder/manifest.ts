@@ -7,7 +7,7 @@ const file = z.object({ bytes: z.number().int().nonnegative(), sha256: z.string(
 export const manifestSchema = z
   .object({
     format: z.literal('clmex-model'),
-    version: z.literal(5),
+    version: z.literal(4),
     name: z.string().min(1),
     labels: z.array(z.string().min(1)).min(2),
     network: z.object({

@@ -80,7 +80,7 @@ export async function saveModel(
   const files = { [STRUCTURE]: Buffer.from(structure), [WEIGHTS]: Buffer.from(weights) };
   const manifest = {
     format: 'clmex-model',
-    version: 5,
+    version: 4,
     ...description,
     network: {
       parameters: parametersOf(network),

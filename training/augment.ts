@@ -1,13 +1,38 @@
+import { DEFAULT_CROP, fitCrop, meshInCrop } from '../encoder/crop.js';
 import type { Random } from '../encoder/random.js';
 import type { AugmentationRecipe } from './recipe.js';
+
+/** From a place in one crop to one in another: (x, y) → (xx·x + xy·y + x0, yx·x + yy·y + y0). */
+interface Affine {
+  readonly xx: number;
+  readonly xy: number;
+  readonly x0: number;
+  readonly yx: number;
+  readonly yy: number;
+  readonly y0: number;
+}
+
+/** A face made taller or shorter than it is wide. */
+export interface StretchedFace {
+  /** N × 3, in pixels of the crop before. */
+  readonly landmarks: Float32Array;
+  /** From the crop that is cut of it to that of the face as it was. */
+  readonly toCrop: Affine;
+}
 
 /** Changes of one crop, drawn once. */
 export interface Augmenter {
   /**
+   * Some faces are wider than others, some cameras show them so, and nobody should look angry for it.
+   * @returns undefined where the recipe asks for none.
+   */
+  stretch(landmarks: Float32Array, random: Random): StretchedFace | undefined;
+  /**
    * @param crop size² grey bytes. @param out size² grey bytes, another array.
+   * @param stretched the face of the crop, stretched.
    * @returns whether the crop was mirrored; then its yaw and roll change sign.
    */
-  apply(crop: Uint8Array, out: Uint8Array, random: Random): boolean;
+  apply(crop: Uint8Array, out: Uint8Array, random: Random, stretched?: StretchedFace): boolean;
   /** After normalisation: puts zeros, the mean, into a rectangle. */
   erase(normalized: Float32Array, random: Random): void;
   /** Adds noise to standardised landmark features, or takes them away. */
@@ -18,9 +43,20 @@ export function createAugmenter(size: number, recipe: AugmentationRecipe): Augme
   const scratch = new Float32Array(size * size);
   const curve = new Float32Array(256);
   return {
-    apply: (crop, out, random) => {
+    stretch: (landmarks, random) =>
+      recipe.stretch === 0
+        ? undefined
+        : stretchedFace(landmarks, (1 + recipe.stretch) ** random.between(-1, 1)),
+    apply: (crop, out, random, stretched) => {
       const mirrored = recipe.flip && random.uniform() < 0.5;
-      resample(crop, scratch, size, similarity(recipe, random), mirrored);
+      resample(
+        crop,
+        scratch,
+        size,
+        similarity(recipe, random),
+        stretched?.toCrop ?? UNCHANGED,
+        mirrored,
+      );
       if (random.uniform() < recipe.blur) {
         const passes = 1 + random.integer(recipe.blurPasses);
         for (let i = 0; i < passes; i++) blur(scratch, size);
@@ -50,6 +86,18 @@ export function createAugmenter(size: number, recipe: AugmentationRecipe): Augme
   };
 }
 
+const UNCHANGED: Affine = { xx: 1, xy: 0, x0: 0, yx: 0, yy: 1, y0: 0 };
+
+/** @param tall height over width, of what it was. */
+function stretchedFace(given: Float32Array, tall: number): StretchedFace {
+  const landmarks = meshInCrop(given, DEFAULT_CROP);
+  for (let i = 1; i < landmarks.length; i += 3) landmarks[i]! *= tall;
+  const { a, b, tx, ty } = fitCrop(landmarks, DEFAULT_CROP);
+  const n = a * a + b * b;
+  const [xx, xy, yx, yy] = [a / n, b / n, -b / n / tall, a / n / tall];
+  return { landmarks, toCrop: { xx, xy, x0: -xx * tx - xy * ty, yx, yy, y0: -yx * tx - yy * ty } };
+}
+
 interface Similarity {
   readonly cos: number;
   readonly sin: number;
@@ -74,6 +122,7 @@ function resample(
   out: Float32Array,
   size: number,
   { cos, sin, dx, dy }: Similarity,
+  { xx, xy, x0: left, yx, yy, y0: above }: Affine,
   mirrored: boolean,
 ): void {
   const middle = (size - 1) / 2;
@@ -81,8 +130,10 @@ function resample(
   for (let y = 0; y < size; y++) {
     for (let x = 0; x < size; x++) {
       const [u, v] = [(mirrored ? last - x : x) - middle - dx, y - middle - dy];
-      const sx = Math.min(last, Math.max(0, cos * u - sin * v + middle));
-      const sy = Math.min(last, Math.max(0, sin * u + cos * v + middle));
+      // Places of a crop have a pixel's centre at +0.5.
+      const [px, py] = [cos * u - sin * v + middle + 0.5, sin * u + cos * v + middle + 0.5];
+      const sx = Math.min(last, Math.max(0, xx * px + xy * py + left - 0.5));
+      const sy = Math.min(last, Math.max(0, yx * px + yy * py + above - 0.5));
       const [x0, y0] = [sx | 0, sy | 0];
       const [fx, fy] = [sx - x0, sy - y0];
       const at = y0 * size + x0;

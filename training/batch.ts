@@ -72,16 +72,17 @@ export function prepareBatch(groups: readonly SeededGroup[], preparation: Prepar
     const random = new Random(seed + 1);
     for (const { crop, landmarks } of views) {
       const out = images.subarray(row * area, (row + 1) * area);
+      const stretched = augmenter?.stretch(landmarks, random);
       let mirrored = false;
       if (augmenter) {
-        mirrored = augmenter.apply(crop, changed, random);
+        mirrored = augmenter.apply(crop, changed, random, stretched);
         normalize(changed, out);
         augmenter.erase(out, random);
       } else {
         normalize(crop, out);
       }
       if (frame) {
-        const shape = standardGeometry(landmarks, frame, mirrored);
+        const shape = standardGeometry(stretched?.landmarks ?? landmarks, frame, mirrored);
         augmenter?.disturb(shape, random);
         geometry.set(shape, row * GEOMETRY_FEATURES);
       }

@@ -30,8 +30,8 @@ export interface Learned {
 }
 
 const count = z.number().int().nonnegative();
-/** Networks of 1 and 2 learned faces as long or wide as they are, not at the average proportions. */
-const MAGIC = 'CLMEXCP3';
+/** 1 kept no share of landmarks: read with today's default it would be another network. */
+const MAGIC = 'CLMEXCP2';
 const headerSchema = z.object({
   recipe: recipeSchema,
   labels: z.array(z.string()),

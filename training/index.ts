@@ -38,7 +38,6 @@ export { probeGroups } from './probe-groups.js';
 export type { FoldProtocol } from './probe.js';
 export { parseRecipe, recipeJsonSchema, type Recipe } from './recipe.js';
 export { shareOfLabels } from './sampler.js';
-export { fitProportions, type MeasuredFace, type StretchedFace } from './proportions.js';
 export { statisticsOf, trainingStatistics, withStatistics } from './statistics.js';
 export { turnFace, type Turn } from './turn.js';
 export { train, type LogEntry, type TrainingData } from './trainer.js';

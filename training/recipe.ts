@@ -24,6 +24,8 @@ const augmentation = z.strictObject({
   rotateDeg: z.number().min(0).max(45).default(4),
   scale: z.number().min(0).max(0.5).default(0.05),
   shiftPx: z.number().min(0).max(16).default(1),
+  /** Faces become up to this much taller, or shorter, against their width, pixels and landmarks. */
+  stretch: z.number().min(0).max(0.5).default(0),
   /** Brightness follows a power between 1/γ and γ: the normalised crop cancels gain and offset. */
   gamma: z.number().min(1).max(4).default(1.5),
   /** Light from one side: a ramp of up to ± this share across the crop. */

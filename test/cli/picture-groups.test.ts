@@ -170,7 +170,7 @@ describeWithData('expressions lifted onto real faces', () => {
     await writeShard(
       moves,
       0,
-      { version: 2, seed: 1, shapeNames: [...SMILE], missedYawDeg: [], captures },
+      { version: 1, seed: 1, shapeNames: [...SMILE], missedYawDeg: [], captures },
       [blank, blank],
     );
     const { stdout, stderr } = await runCli(

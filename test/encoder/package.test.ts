@@ -66,7 +66,7 @@ describe('a model package', () => {
   });
 
   it.each([
-    ['a version before this one', '"version": 5', '"version": 4', 'manifest.json:version'],
+    ['a version before this one', '"version": 4', '"version": 3', 'manifest.json:version'],
     ['a prior that does not sum to one', '"prior": [', '"prior": [0.5,', 'manifest.json:prior'],
     ['a label that stands twice', '"sadness"', '"neutral"', 'manifest.json:labels'],
     ['another crop than the network has', '"size": 64', '"size": 48', 'graph.inputs'],

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { alignedCrop, DEFAULT_CROP, meshInCrop } from '../../encoder/crop.js';
 import { cropNormalizer, DEFAULT_MASK } from '../../encoder/normalize.js';
 import { Random } from '../../encoder/random.js';
 import { createAugmenter } from '../../training/augment.js';
 import { joinGroups, listedGroups } from '../../training/dataset/groups.js';
 import { prepareBatch, readDrawn } from '../../training/batch.js';
+import { fitGeometryFrame } from '../../training/geometry-frame.js';
 import { parseRecipe } from '../../training/recipe.js';
 import {
   balancedSampler,
@@ -11,6 +13,7 @@ import {
   shareOfLabels,
   stepRandom,
 } from '../../training/sampler.js';
+import { canonicalFace } from '../support/canonical-face.js';
 import { toySet } from '../support/toy-set.js';
 
 const still = {
@@ -70,6 +73,73 @@ describe('augmentation', () => {
       // One pixel of shift is two grey levels of this ramp.
       expect(Math.abs(out[32 * 64 + 32]! - gradient[32 * 64 + 32]!)).toBeLessThanOrEqual(6);
     }
+  });
+
+  describe('that stretches a face', () => {
+    /** Face and picture leaning aside; `tall` stretches both along the face. */
+    const SIDE = 200;
+    const [cos, sin] = [Math.cos(0.3), Math.sin(0.3)];
+    const seen = async (tall: number) => {
+      const { points } = await canonicalFace();
+      const landmarks = Float32Array.from(points);
+      for (let i = 0; i < points.length; i += 3) {
+        const [x, y] = [500 * points[i]!, -500 * tall * points[i + 1]!];
+        landmarks.set([SIDE / 2 + cos * x - sin * y, SIDE / 2 + sin * x + cos * y, -500 * points[i + 2]!], i); // prettier-ignore
+      }
+      const pixels = Uint8Array.from({ length: 3 * SIDE * SIDE }, (_, i) => {
+        const at = Math.floor(i / 3);
+        const [px, py] = [(at % SIDE) + 0.5 - SIDE / 2, Math.floor(at / SIDE) + 0.5 - SIDE / 2];
+        const [x, y] = [cos * px + sin * py, (-sin * px + cos * py) / tall];
+        return 128 + 50 * Math.sin(x / 6) + 50 * Math.cos(y / 5);
+      });
+      const crop = new Uint8Array(64 * 64);
+      alignedCrop(pixels, SIDE, SIDE, landmarks, DEFAULT_CROP, crop);
+      return { landmarks, crop };
+    };
+    const heightOverWidth = (mesh: Float32Array): number =>
+      (mesh[3 * 152 + 1]! - mesh[3 * 10 + 1]!) / (mesh[3 * 454]! - mesh[3 * 234]!);
+
+    it('gives the crop and the landmarks that a picture stretched along the face would give', async () => {
+      const augmenter = createAugmenter(64, recipeOf({ stretch: 0.2 }));
+      const { landmarks, crop } = await seen(1);
+      const own = heightOverWidth(meshInCrop(landmarks, DEFAULT_CROP));
+      const drawn = [];
+      for (let seed = 0; seed < 12; seed++) {
+        const stretched = augmenter.stretch(landmarks, new Random(seed))!;
+        const tall = heightOverWidth(stretched.landmarks) / own;
+        drawn.push(tall);
+        const out = new Uint8Array(64 * 64);
+        augmenter.apply(crop, out, new Random(seed), stretched);
+        const expected = await seen(tall);
+        const off = out.map((value, i) => Math.abs(value - expected.crop[i]!));
+        // Away from the border, whose pixels repeat where the crop has none.
+        const inside = off.filter((_, i) => i % 64 > 9 && i % 64 < 54 && i > 9 * 64 && i < 54 * 64);
+        expect(Math.max(...inside)).toBeLessThan(6);
+      }
+      expect(Math.min(...drawn)).toBeGreaterThan(1 / 1.2 - 1e-6);
+      expect(Math.max(...drawn)).toBeLessThan(1.2 + 1e-6);
+      expect(Math.max(...drawn) - Math.min(...drawn)).toBeGreaterThan(0.15);
+    });
+
+    it('is left out where the recipe asks for none', async () => {
+      const { landmarks } = await seen(1);
+      expect(createAugmenter(64, recipeOf({})).stretch(landmarks, new Random(1))).toBeUndefined();
+    });
+
+    it('reaches the landmarks that the network sees', async () => {
+      const { landmarks, crop } = await seen(1);
+      const view = { yawDeg: 0, pitchDeg: 0, rollDeg: 0, quality: 1, landmarks, crop };
+      const taller = { ...view, ...(await seen(1.15)) };
+      const set = listedGroups(['calm'], [view, taller].map((one) => ({ personId: 'p', label: 0, views: [one] }))); // prettier-ignore
+      const frame = fitGeometryFrame(set, [0, 1]);
+      const normalize = cropNormalizer(64, DEFAULT_MASK);
+      const geometryOf = (group: number, stretch: number, seed: number) =>
+        prepareBatch([{ ...set.read(group), seed }], { size: 64, frame, normalize, augmenter: createAugmenter(64, recipeOf({ stretch, geometryNoise: 0, geometryDrop: 0 })) }).geometry; // prettier-ignore
+      const [own, tall] = [geometryOf(0, 0, 1), geometryOf(1, 0, 1)];
+      const apart = (a: Float32Array, b: Float32Array) => Math.hypot(...a.map((value, i) => value - b[i]!)); // prettier-ignore
+      const nearest = Math.min(...Array.from({ length: 40 }, (_, seed) => apart(geometryOf(0, 0.2, seed), tall))); // prettier-ignore
+      expect(nearest).toBeLessThan(0.2 * apart(own, tall));
+    });
   });
 
   it('erases one rectangle of the normalised crop', () => {

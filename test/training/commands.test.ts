@@ -45,7 +45,7 @@ async function writeToyRendered(directory: string, only?: Split): Promise<void> 
   }); // prettier-ignore
   const captures = all.filter(({ meta }) => only === undefined || meta.split === only);
   const shard = {
-    version: 2,
+    version: 1,
     seed: 1,
     shapeNames: ['a', 'b', 'c'],
     missedYawDeg: [],

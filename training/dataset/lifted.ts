@@ -1,6 +1,6 @@
 import type { Vec3 } from '../../core/geometry.js';
 import { alignedCrop, meshInCrop, type CropSpec } from '../../encoder/crop.js';
-import { alignMeshes, applySimilarity } from '../../encoder/alignment.js';
+import { alignMeshes, applySimilarity } from '../../encoder/geometry.js';
 import type { Random } from '../../encoder/random.js';
 import { warpExpression } from '../lift.js';
 import type { Painted, RgbPicture } from '../warp.js';
@@ -19,8 +19,6 @@ const EXPRESSIVE = [0.9, 1.5] as const;
 const MOST_HINT = 0.45;
 /** Fainter expressions than this could be taken for another way to rest. */
 const LEAST_STRENGTH = 0.75;
-/** Faces are up to so many times taller or wider than the one that is lifted: people differ so, and cameras show them so. */
-const MOST_STRETCH = 1.15;
 const ZERO: Vec3 = [0, 0, 0];
 /** Pixels of LIFTED_PICTURE, a millimetre or so: where an expression moves less it can be undone. */
 const FAINT_PX = 1;
@@ -172,28 +170,19 @@ export function liftExpressions(
       const whole = ways[random.integer(ways.length)] ?? still;
       const way = rests ? whole : withoutUndoing(whole, expression);
       const lent = random.uniform();
-      const tall = MOST_STRETCH ** random.between(-1, 1);
-      const mesh = stretched(
-        own.map((value, i) => value + gain * expression[i]! + lent * way[i]! + hints * hint[i]!),
-        tall,
+      const mesh = own.map(
+        (value, i) => value + gain * expression[i]! + lent * way[i]! + hints * hint[i]!,
       );
       const teethPx = random.between(0, MOST_TEETH * eyeDistancePx);
       const moved = warpExpression(atRest, own, mesh, triangles, { eyeDistancePx, teethPx });
       const lifted = { personId, label, mesh, picture: moved };
       if (glasses === 0 || random.uniform() >= glasses) return lifted;
       const frames = framesFor(shapes, new SceneRandom(random.integer(2 ** 31)));
-      const positions = stretched(applySimilarity(head, frames.positions), tall);
+      const positions = applySimilarity(head, frames.positions);
       return { ...lifted, worn: { ...frames, positions } };
     });
   });
 }
-
-/** Taller by a factor, about the middle of LIFTED_PICTURE, and as much narrower. N × 3 */
-const stretched = (mesh: Float32Array, tall: number): Float32Array =>
-  mesh.map((value, i) => {
-    const factor = [tall ** -0.5, tall ** 0.5, 1][i % 3]!;
-    return factor * value + ((1 - factor) * LIFTED_PICTURE.size) / 2;
-  });
 
 const rgbOf = (grey: Uint8Array): Uint8Array =>
   Uint8Array.from({ length: 3 * grey.length }, (_, i) => grey[Math.floor(i / 3)]!);

@@ -66,7 +66,7 @@ export class ShardRenderer {
     await writeShard(
       dir,
       number,
-      { version: 2, seed, shapeNames, missedYawDeg, captures: entries },
+      { version: 1, seed, shapeNames, missedYawDeg, captures: entries },
       kept,
     );
     return { views: captures.length * views, found: kept.length };

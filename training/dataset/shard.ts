@@ -26,8 +26,7 @@ const viewSchema = z.object({
 });
 
 const shardSchema = z.object({
-  /** The crops of 1 showed faces as long or wide as they are, not at the average proportions. */
-  version: z.literal(2),
+  version: z.literal(1),
   seed: z.number(),
   shapeNames: z.array(z.string()),
   /** True yaw of the views in which no face was found. */

@@ -2,7 +2,7 @@
  * Solves the symmetric positive definite system A x = b in place (Cholesky); A is n × n row-major.
  * A tiny ridge keeps rank-deficient systems solvable.
  */
-export function solveSymmetric(a: Float64Array, b: Float64Array): Float64Array {
+function solveSymmetric(a: Float64Array, b: Float64Array): Float64Array {
   const n = b.length;
   for (let i = 0; i < n; i++) {
     for (let j = 0; j <= i; j++) {

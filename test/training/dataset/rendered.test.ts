@@ -22,7 +22,7 @@ const pose = { yawDeg: 10, pitchDeg: 1, rollDeg: -2, trueYawDeg: 12, quality: 0.
 
 function shard(split: 'train' | 'test', viewsPerCapture: readonly number[]): Shard {
   return {
-    version: 2,
+    version: 1,
     seed: 1,
     shapeNames: ['jawOpen'],
     missedYawDeg: [],
