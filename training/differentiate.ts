@@ -46,19 +46,22 @@ export interface DifferentiatedLoss {
   readonly terms: Readonly<Record<string, number>>;
   /** As long as the pixels' embeddings. */
   readonly ofEmbeddings: Float32Array;
-  /** As long as the parameters; zero for those of the encoder. */
+  /** As long as the parameters; zero for those in front of the heads. */
   readonly ofHeads: Float32Array;
 }
 
-/** The part of {@link differentiate} behind the encoder. @param embeddings of the pixels, row by row. */
+/**
+ * The part of {@link differentiate} behind the encoder.
+ * @param heads where in the parameters their numbers are.
+ * @param embeddings of the pixels, row by row; with a batch without geometry whole ones.
+ */
 export async function differentiateLoss(
-  learner: Learner,
+  heads: readonly ParameterSlot[],
   recipe: Recipe,
   parameters: Float32Array,
   embeddings: Float32Array,
   batch: BatchTruth,
 ): Promise<DifferentiatedLoss> {
-  const heads = learner.slots.slice(learner.encoder.slots.length);
   const tensors = toTensors(heads, parameters);
   const rows = tf.tensor2d(embeddings, [batch.rows, embeddings.length / batch.rows]);
   const inputs = new Map<string, tf.Tensor>([...tensors, ['rows', rows]]);
@@ -69,7 +72,7 @@ export async function differentiateLoss(
     return {
       terms,
       ofEmbeddings: await gradients.get('rows')!.data<'float32'>(),
-      ofHeads: await flatten(learner.slots, gradients),
+      ofHeads: await flatten(heads, gradients),
     };
   } finally {
     tf.dispose([...inputs.values(), ...gradients.values()]);
