@@ -1,6 +1,6 @@
 // npm run model -- DATA OUT: everything from rendered people to a model package, each step resumable.
 // DATA holds ict-facekit, london, makehuman-hair and mediapipe/face_landmarker.task; OUT gets rendered/,
-// unseen/, runs/ and model/.
+// runs/ and model/.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +11,6 @@ if (data === undefined || out === undefined) {
   process.exit(2);
 }
 const rendered = join(out, 'rendered');
-const unseen = join(out, 'unseen');
 const pre = join(out, 'runs', 'pretrain');
 const fine = join(out, 'runs', 'finetune');
 const model = join(out, 'model');
@@ -29,8 +28,7 @@ const steps = [
   ['synth', 'dataset', '--data', data, '--out', rendered, '--captures', '9600', '--subjects', '960', '--seed', '7', '--resume'],
   ['train', 'pretrain', '--data', rendered, '--out', pre, ...teacher, ...recipe('pretrain')],
   ['train', 'finetune', '--data', rendered, '--out', fine, '--from', pre, ...pictures, ...lifted, ...teacher, ...recipe('finetune')],
-  ['synth', 'dataset', '--data', data, '--out', unseen, '--split', 'train', '--captures', '3750', '--subjects', '400', '--seed', '8', '--resume'],
-  ['export', '--run', fine, '--data', rendered, '--fit-head', unseen, '--out', model],
+  ['export', '--run', fine, '--data', rendered, '--out', model],
   ['quantise', '--model', model, '--data', rendered],
 ]; // prettier-ignore
 for (const given of steps) {
