@@ -5,7 +5,7 @@ import { exportModel, networkOf, selectBackend, type Turn } from '../training/in
 import type { Network } from '../encoder/index.js';
 import { printResult, progress } from './output.js';
 import { turns } from './synth-options.js';
-import { openHeldOut, openUnseen } from './train-data.js';
+import { openHeldOut } from './train-data.js';
 import { openRun, openWeights } from './weights.js';
 
 interface Options {
@@ -20,7 +20,6 @@ interface Options {
   readonly blend?: string;
   readonly share: number;
   readonly geometryShare?: number;
-  readonly fitHead?: string;
   readonly json: boolean;
 }
 
@@ -50,10 +49,6 @@ export function register(program: Command): void {
       'of landmarks in an embedding, where it is not to be the recipe’s',
       share,
     )
-    .option(
-      '--fit-head <dir>',
-      'fit prototypes and fusion again behind the encoder as it is exported, to the training people of this rendered set, whom no run should have seen',
-    )
     .option('--json', 'print one JSON document', false)
     .action(run);
 }
@@ -82,7 +77,6 @@ async function run(options: Options): Promise<void> {
   }
   await selectBackend('wasm');
   const { set, validation, test, rendered } = await openHeldOut(options, checkpoint.recipe);
-  const unseen = options.fitHead === undefined ? undefined : await openUnseen(options.fitHead);
   const table = await exportModel({
     checkpoint,
     set,
@@ -92,8 +86,6 @@ async function run(options: Options): Promise<void> {
     directory: options.out,
     blend: other && { other, share: options.share },
     geometryShare: options.geometryShare,
-    unseen,
-    onProgress: progress,
     provenance: {
       ...checkpoint.learned,
       ...(options.blend === undefined ? {} : { shareOfLastRun: options.share }),

@@ -1,7 +1,7 @@
 import { EXPRESSION_LABELS } from '../core/types.js';
 import { Random } from '../encoder/random.js';
 import {
-  chosenGroups, expressionMoves, isRendered, joinGroups, listedGroups, openRendered, renderedGroups, shareOfLabels, withBlendshapes,
+  expressionMoves, isRendered, joinGroups, listedGroups, openRendered, renderedGroups, shareOfLabels, withBlendshapes,
   type GroupSet, type LabelledGroup, type Recipe, type RenderedSet, type TrainingData, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { ClmexError } from '../core/errors.js';
@@ -142,13 +142,6 @@ export async function openHeldOut(options: DataOptions, recipe: Recipe): Promise
       : held.filter((i) => measured.has(personOf(i))),
     rendered: rendered !== undefined,
   };
-}
-
-/** Training people of a rendered set that is not the run's. */
-export async function openUnseen(directory: string): Promise<GroupSet> {
-  const rendered = await openRendered(directory);
-  const indices = requireSplit(rendered, directory, 'train', '--fit-head');
-  return chosenGroups(renderedGroups(rendered, EXPRESSION_LABELS), indices);
 }
 
 /** A fifth of the people, at least one, are watched; the others teach. */

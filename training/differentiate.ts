@@ -46,22 +46,19 @@ export interface DifferentiatedLoss {
   readonly terms: Readonly<Record<string, number>>;
   /** As long as the pixels' embeddings. */
   readonly ofEmbeddings: Float32Array;
-  /** As long as the parameters; zero for those in front of the heads. */
+  /** As long as the parameters; zero for those of the encoder. */
   readonly ofHeads: Float32Array;
 }
 
-/**
- * The part of {@link differentiate} behind the encoder.
- * @param heads where in the parameters their numbers are.
- * @param embeddings of the pixels, row by row; with a batch without geometry whole ones.
- */
+/** The part of {@link differentiate} behind the encoder. @param embeddings of the pixels, row by row. */
 export async function differentiateLoss(
-  heads: readonly ParameterSlot[],
+  learner: Learner,
   recipe: Recipe,
   parameters: Float32Array,
   embeddings: Float32Array,
   batch: BatchTruth,
 ): Promise<DifferentiatedLoss> {
+  const heads = learner.slots.slice(learner.encoder.slots.length);
   const tensors = toTensors(heads, parameters);
   const rows = tf.tensor2d(embeddings, [batch.rows, embeddings.length / batch.rows]);
   const inputs = new Map<string, tf.Tensor>([...tensors, ['rows', rows]]);
@@ -72,7 +69,7 @@ export async function differentiateLoss(
     return {
       terms,
       ofEmbeddings: await gradients.get('rows')!.data<'float32'>(),
-      ofHeads: await flatten(heads, gradients),
+      ofHeads: await flatten(learner.slots, gradients),
     };
   } finally {
     tf.dispose([...inputs.values(), ...gradients.values()]);

@@ -1,7 +1,6 @@
 import { ClmexError } from '../core/errors.js';
 import { DEFAULT_CROP } from '../encoder/crop.js';
 import { createModel, type Model } from '../encoder/model.js';
-import type { Head } from '../encoder/fusion.js';
 import type { Network } from '../encoder/index.js';
 import { DEFAULT_MASK } from '../encoder/normalize.js';
 import { saveModel, type ModelDescription } from '../encoder/package.js';
@@ -10,7 +9,6 @@ import { fitTemperatures } from './calibrate.js';
 import type { Checkpoint } from './checkpoint.js';
 import type { GroupSet } from './dataset/groups.js';
 import { evaluate, type Evaluation } from './evaluate.js';
-import { fitHead } from './fit-head.js';
 import { unpackFrame } from './geometry-frame.js';
 import { createLearner, toNetwork } from './learner.js';
 import { embedGroups } from './validate.js';
@@ -32,9 +30,6 @@ export interface ExportOptions {
   readonly blend?: { readonly other: Network; readonly share: number } | undefined;
   /** Of landmarks in an embedding; without one the recipe's. */
   readonly geometryShare?: number | undefined;
-  /** People whom no run has seen: the head is fitted to them again, see {@link fitHead}. */
-  readonly unseen?: GroupSet | undefined;
-  readonly onProgress?: ((doing: string) => void) | undefined;
   /** What the manifest says of the data beside the recipe: source, seeds, counts, licences. */
   readonly provenance: Readonly<Record<string, unknown>>;
   /** The command that measures the table again. */
@@ -58,17 +53,13 @@ export function networkOf({ recipe, labels, arrays, ...predicted }: Checkpoint):
  * @throws ClmexError `invalid-argument` where landmarks are to have a share and the network knows none.
  */
 export async function exportModel(options: ExportOptions): Promise<Evaluation> {
-  const { checkpoint, set, unseen, directory, name } = options;
+  const { checkpoint, set, directory, name } = options;
   const { recipe, labels } = checkpoint;
   const own = networkOf(checkpoint);
   const blended = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
-  const averaged = withGeometryShare(blended, options.geometryShare);
-  const embed = (from: GroupSet, indices: readonly number[], purpose: string) => {
-    options.onProgress?.(`embeds ${String(indices.length)} moments to ${purpose}`);
-    return embedGroups(from, indices, Infinity, averaged);
-  };
-  const network = unseen ? { ...averaged, head: await fittedHead(unseen) } : averaged;
-  const held = await embed(set, options.validation, 'calibrate');
+  const network = withGeometryShare(blended, options.geometryShare);
+  const embed = (indices: readonly number[]) => embedGroups(set, indices, Infinity, network);
+  const held = await embed(options.validation);
   const statistics = statisticsOf(
     held.flatMap(({ views }) => views.map(({ embedding }) => embedding)),
   );
@@ -83,7 +74,6 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
       ...options.provenance,
       steps: checkpoint.step,
       recipe,
-      ...(unseen && { headFit: { groups: unseen.size, people: peopleIn(unseen).size } }),
       ...(network.geometry && { geometryShare: network.geometry.share }),
       embeddingMean: [...statistics.mean].map(rounded),
     },
@@ -91,24 +81,14 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
   };
   const manifest = await saveModel(directory, description, network);
   const model: Model = createModel(manifest, network);
-  const table = evaluate(model, await embed(set, options.test, 'measure'));
+  const table = evaluate(model, await embed(options.test));
   await saveModel(
     directory,
     { ...description, table: { command: options.tableCommand, ...table } },
     network,
   );
   return table;
-
-  async function fittedHead(people: GroupSet): Promise<Head> {
-    const groups = await embed(people, indicesOf(people), 'fit the head');
-    return fitHead(averaged.head, groups, labels, recipe);
-  }
 }
-
-const indicesOf = ({ size }: GroupSet): number[] => Array.from({ length: size }, (_, i) => i);
-
-const peopleIn = (set: GroupSet): Set<string> =>
-  new Set(indicesOf(set).map((index) => set.info(index).personId));
 
 function withGeometryShare(network: Network, share: number | undefined): Network {
   if (share === undefined) return network;

@@ -5,7 +5,6 @@ export { loadCheckpoint, type Checkpoint } from './checkpoint.js';
 export { writeCurves } from './curves.js';
 export { withBlendshapes, type ReadBlendshapes } from './dataset/blendshapes.js';
 export {
-  chosenGroups,
   joinGroups,
   listedGroups,
   renderedGroups,

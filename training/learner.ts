@@ -95,10 +95,6 @@ function addGeometry(list: SlotList, random: Random): void {
   layer('project', GEOMETRY_HIDDEN, GEOMETRY_EMBEDDING, 1);
 }
 
-/** What lies behind the encoder. */
-export const headsOf = ({ slots, encoder }: Learner): readonly ParameterSlot[] =>
-  slots.slice(encoder.slots.length);
-
 export function predictedBy({ slots }: Pick<Learner, 'slots'>): Predicted {
   const width = (name: string): number =>
     slots.find((slot) => slot.name === `${name}.bias`)?.length ?? 0;

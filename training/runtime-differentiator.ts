@@ -2,7 +2,6 @@ import { ClmexError } from '../core/errors.js';
 import { EncoderPasses } from '../encoder/backend/onnxruntime.js';
 import { differentiateLoss, type Differentiated } from './differentiate.js';
 import type { Differentiator, DifferentiatorOptions } from './parallel/differentiator.js';
-import { headsOf } from './learner.js';
 import { Preparer } from './parallel/preparer.js';
 
 /**
@@ -51,7 +50,7 @@ export class RuntimeDifferentiator implements Differentiator {
     // ONNX Runtime computes on threads of its own.
     this.#preparer.ahead(step + 1);
     const embeddings = await forward;
-    const loss = await differentiateLoss(headsOf(learner), recipe, parameters, embeddings, batch);
+    const loss = await differentiateLoss(learner, recipe, parameters, embeddings, batch);
     const { gradient, statistics } = await this.#passes.backward(loss.ofEmbeddings);
     loss.ofHeads.set(gradient);
     return { terms: loss.terms, gradient: loss.ofHeads, statistics, rows: batch.rows };

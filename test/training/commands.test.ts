@@ -166,11 +166,6 @@ describe('training from the command line', () => {
     expect(table.n).toBeGreaterThan(100);
     const { manifest } = await loadModel(at('own-model'));
     expect(manifest.training).toMatchObject({ people: 1, pictures: 0, shareOfLastRun: 0.5, steps: 2 });
-    // Its head can be fitted to people of a rendered set, which the manifest then says.
-    json(await runCli('export', '--run', at('own'), '--data', sample, '--out', at('fitted-model'), '--fit-head', at('set'), '--json'));
-    const fitted = await loadModel(at('fitted-model'));
-    expect(fitted.manifest.training['headFit']).toEqual({ groups: 28, people: 4 });
-    expect(fitted.head.prototypes.data).not.toEqual((await loadModel(at('own-model'))).head.prototypes.data);
     // Measured on others, the package still says whom it learned from.
     json(await runCli('export', '--run', at('own'), '--data', at('set'), '--out', at('measured'), '--json'));
     const { groups, people } = (await loadModel(at('measured'))).manifest.training;
@@ -301,11 +296,6 @@ describe('training from the command line', () => {
       'an export of no run',
       ['export', '--run', 'none', '--data', 'set', '--out', 'x'],
       /--run: holds no run.*none/,
-    ],
-    [
-      'a head that is to be fitted to people who measure',
-      ['export', '--run', 'own', '--data', 'set', '--out', 'x', '--fit-head', 'tested'],
-      /--fit-head: holds nobody of the train split.*these are of test/,
     ],
     [
       'a share of the work that nobody has',

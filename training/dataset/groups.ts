@@ -72,16 +72,6 @@ export function joinGroups(first: GroupSet, second: GroupSet): GroupSet {
   };
 }
 
-/** These groups of a set, in this order. */
-export function chosenGroups(set: GroupSet, indices: readonly number[]): GroupSet {
-  return {
-    labels: set.labels,
-    size: indices.length,
-    info: (index) => set.info(indices[index]!),
-    read: (index) => set.read(indices[index]!),
-  };
-}
-
 export function listedGroups(
   labels: readonly string[],
   groups: readonly LabelledGroup[],

@@ -3,7 +3,7 @@ import { ClmexError } from '../../core/errors.js';
 import { batchTruth, prepareBatch, type SeededGroup } from '../batch.js';
 import { differentiate, differentiateLoss, type Differentiated } from '../differentiate.js';
 import type { GeometryFrame } from '../geometry-frame.js';
-import { headsOf, type Learner, type Predicted } from '../learner.js';
+import type { Learner, Predicted } from '../learner.js';
 import { preparationOf } from '../preparation.js';
 import { RuntimeDifferentiator } from '../runtime-differentiator.js';
 import type { Recipe } from '../recipe.js';
@@ -112,7 +112,7 @@ class ParallelDifferentiator implements Differentiator {
     const all = joined(embeddings.map(({ values }) => values));
     const geometry = joined(embeddings.map((one) => one.geometry));
     const truth = batchTruth(groups, true, geometry);
-    const loss = await differentiateLoss(headsOf(learner), recipe, parameters, all, truth);
+    const loss = await differentiateLoss(learner, recipe, parameters, all, truth);
     let at = 0;
     workers.forEach((worker, i) => {
       const { length } = embeddings[i]!.values;
