@@ -103,7 +103,16 @@ export class EvaluationData {
       neutralPictures(groups, labels),
       expressionMoves(rendered, indicesOf(rendered, moves!, split)),
       finder,
-      { labels, weight: 1, each: lift, turns: turn, shapes, glasses: glasses / 100, seed },
+      {
+        labels,
+        weight: 1,
+        each: lift,
+        turns: turn,
+        shapes,
+        glasses: glasses / 100,
+        stretch: 0,
+        seed,
+      },
     );
   }
 

@@ -98,6 +98,8 @@ export interface LiftedGroupsOptions {
   readonly shapes: MeshShapes;
   /** Share of the lifted faces that wear glasses, 0–1. */
   readonly glasses: number;
+  /** As LiftOptions has it. */
+  readonly stretch: number;
   readonly seed: number;
 }
 
@@ -110,7 +112,7 @@ export async function liftedGroups(
   neutral: readonly NeutralPicture[],
   moves: readonly ExpressionMove[],
   finder: PictureFaceFinder,
-  { labels, weight, each, turns, shapes, glasses, seed }: LiftedGroupsOptions,
+  { labels, weight, each, turns, shapes, glasses, stretch, seed }: LiftedGroupsOptions,
 ): Promise<LabelledGroup[]> {
   if (neutral.length === 0) {
     throw new ClmexError('invalid-argument', 'needs a neutral face that could be lifted', {
@@ -127,7 +129,7 @@ export async function liftedGroups(
       { ...face, picture },
       neutral,
       moves,
-      { labels, shapes, triangles: finder.triangles, each, glasses },
+      { labels, shapes, triangles: finder.triangles, each, glasses, stretch },
       random,
     ))
       lifted.push(...(await foundAgain(one, weight, finder, turns)));

@@ -191,6 +191,7 @@ async function picturesBeside(
     turns: turn,
     shapes,
     glasses: glasses / 100,
+    stretch: recipe.augmentation.stretch,
     seed: recipe.seed,
   };
   const lifted = await withFaceFinder((finder) =>

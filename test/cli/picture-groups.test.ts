@@ -63,6 +63,7 @@ describeWithData('expressions lifted onto real faces', () => {
       turns: yawsDeg.map(yawOnly),
       shapes,
       glasses: 0,
+      stretch: 0,
       seed: 1,
     });
 
@@ -103,7 +104,15 @@ describeWithData('expressions lifted onto real faces', () => {
   });
 
   it('wear glasses before their eyes where that is asked for, and are found with them', async () => {
-    const one = { labels: EXPRESSION_LABELS, weight: 1, each: 1, turns: [], shapes, seed: 1 };
+    const one = {
+      labels: EXPRESSION_LABELS,
+      weight: 1,
+      each: 1,
+      turns: [],
+      shapes,
+      stretch: 0,
+      seed: 1,
+    };
     // The first is at rest: glasses are drawn from the stream of numbers after it.
     const [bare] = await lifted(read, { ...one, glasses: 0 });
     const [worn] = await lifted(read, { ...one, glasses: 1 });
@@ -130,6 +139,7 @@ describeWithData('expressions lifted onto real faces', () => {
       turns: [],
       shapes,
       glasses: 0,
+      stretch: 0,
       seed: 1,
     };
     await expect(lifted({ neutral: [] }, options)).rejects.toMatchObject({

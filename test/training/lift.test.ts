@@ -199,6 +199,7 @@ describe('movements of a face', () => {
     triangles,
     each: 8,
     glasses: 0,
+    stretch: 0,
   };
   const surprise = { label: 'surprise', weights: new Map([['browUp', 1]]) };
 
@@ -290,6 +291,23 @@ describe('movements of a face', () => {
     expect(Math.min(...hinted)).toBeGreaterThan(-0.01);
     expect(Math.max(...hinted)).toBeLessThan(0.45 * 12 + 0.01);
     expect(Math.max(...hinted) - Math.min(...hinted)).toBeGreaterThan(2);
+  });
+
+  it('come with faces up to so many times taller, or wider, than the one that is lifted', () => {
+    const still = { label: 'surprise', weights: new Map<string, number>() };
+    const proportions = (stretch: number): number[] =>
+      liftExpressions(neutral, [], [still], { ...options, stretch }, new Random(3)).map(
+        ({ mesh }) => {
+          const along = (axis: number, a: number, b: number) => Math.abs(mesh[3 * a + axis]! - mesh[3 * b + axis]!); // prettier-ignore
+          return along(1, 10, 152) / along(0, 33, 263);
+        },
+      );
+    const [usual] = proportions(0);
+    const tall = proportions(0.2).map((one) => one / usual!);
+    expect(Math.min(...tall)).toBeGreaterThan(1 / 1.2 - 1e-4);
+    expect(Math.max(...tall)).toBeLessThan(1.2 + 1e-4);
+    expect(Math.min(...tall)).toBeLessThan(0.95);
+    expect(Math.max(...tall)).toBeGreaterThan(1.05);
   });
 
   it('give every expression they know, in a picture of which the encoder cuts what it would of the real one', () => {

@@ -127,6 +127,11 @@ export interface LiftOptions {
   readonly each: number;
   /** Share of the pictures whose face wears glasses, 0–1. */
   readonly glasses: number;
+  /**
+   * Faces become up to 1 + this times as tall, or as wide, as they are. Here rather than in a batch: the
+   * landmark model, which knows how tall faces mostly are, follows a picture only in part.
+   */
+  readonly stretch: number;
 }
 
 /**
@@ -140,7 +145,7 @@ export function liftExpressions(
   { personId, picture, landmarks, pose }: NeutralFace,
   others: readonly RestingFace[],
   moves: readonly ExpressionMove[],
-  { labels, shapes, triangles, each, glasses }: LiftOptions,
+  { labels, shapes, triangles, each, glasses, stretch }: LiftOptions,
   random: Random,
 ): LiftedFace[] {
   const own = liftedMesh(landmarks);
@@ -170,18 +175,30 @@ export function liftExpressions(
       const whole = ways[random.integer(ways.length)] ?? still;
       const way = rests ? whole : withoutUndoing(whole, expression);
       const lent = random.uniform();
+      const tall = stretch === 0 ? 1 : (1 + stretch) ** random.between(-1, 1);
       const mesh = own.map(
         (value, i) => value + gain * expression[i]! + lent * way[i]! + hints * hint[i]!,
       );
+      stretchUpright(mesh, tall);
       const teethPx = random.between(0, MOST_TEETH * eyeDistancePx);
       const moved = warpExpression(atRest, own, mesh, triangles, { eyeDistancePx, teethPx });
       const lifted = { personId, label, mesh, picture: moved };
       if (glasses === 0 || random.uniform() >= glasses) return lifted;
       const frames = framesFor(shapes, new SceneRandom(random.integer(2 ** 31)));
       const positions = applySimilarity(head, frames.positions);
+      stretchUpright(positions, tall);
       return { ...lifted, worn: { ...frames, positions } };
     });
   });
+}
+
+/** Makes a mesh in LIFTED_PICTURE so many times as tall as it is wide, about the picture's middle. N × 3 */
+function stretchUpright(mesh: Float32Array, tall: number): void {
+  const middle = LIFTED_PICTURE.size / 2;
+  for (let i = 0; i < mesh.length; i += 3) {
+    mesh[i] = middle + (mesh[i]! - middle) / Math.sqrt(tall);
+    mesh[i + 1] = middle + (mesh[i + 1]! - middle) * Math.sqrt(tall);
+  }
 }
 
 const rgbOf = (grey: Uint8Array): Uint8Array =>
