@@ -7,6 +7,7 @@ import {
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
 import { openMeshShapes, requireLifting } from './mesh-shapes.js';
+import { progress } from './output.js';
 import { liftedGroups, neutralPictures } from './picture-groups.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 import { requireSplit } from './rendered-split.js';
@@ -26,6 +27,8 @@ export interface DataOptions extends PictureSource {
 }
 
 const BATCH = 32;
+/** Moments of a rendered set: some ten seconds on a core. */
+const PROGRESS_EVERY = 500;
 
 /** Reads labelled pictures of any kind and embeds the face in each. */
 export class EvaluationData {
@@ -121,7 +124,11 @@ export class EvaluationData {
     const set = renderedGroups(rendered, EXPRESSION_LABELS);
     const indices = indicesOf(rendered, directory, split);
     const groups: EvaluatedGroup[] = [];
-    for (const index of indices) groups.push(...(await this.#embedded([set.read(index)])));
+    for (const [i, index] of indices.entries()) {
+      groups.push(...(await this.#embedded([set.read(index)])));
+      if ((i + 1) % PROGRESS_EVERY === 0)
+        progress(`embedded ${i + 1} of ${indices.length} moments`);
+    }
     return groups;
   }
 

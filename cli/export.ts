@@ -8,6 +8,9 @@ import { turns } from './synth-options.js';
 import { openHeldOut } from './train-data.js';
 import { openRun, openWeights } from './weights.js';
 
+/** Views: some seconds each on a core. A multiple of what is embedded at once. */
+const PROGRESS_EVERY = 2048;
+
 interface Options {
   readonly run: string;
   readonly data: string;
@@ -94,6 +97,10 @@ async function run(options: Options): Promise<void> {
     tableCommand: rendered
       ? 'clmex evaluate --model MODEL --data RENDERED --split test --json'
       : 'clmex export, over half of the people whom training left out',
+    onEmbedded: (views, of) => {
+      if (views % PROGRESS_EVERY === 0 || views === of)
+        progress(`embedded ${views} of ${of} views`);
+    },
   });
   // Weights that are new make older int8 forms wrong: the package has none until it is quantised.
   const faces = rendered ? `--data ${options.data}` : '--config RIG';

@@ -6,10 +6,14 @@ import { ROWS_PER_VIEW, viewPreparer } from '../encoder/view.js';
 
 const VIEWS = 32;
 
+/** Told how many of how many views are embedded. */
+export type OnEmbedded = (views: number, of: number) => void;
+
 /** The network's answers to the rows of each crop on the current tfjs backend, as joinView takes them. */
 export async function embedCrops(
   graph: Graph,
   crops: readonly Uint8Array[],
+  onEmbedded?: OnEmbedded,
 ): Promise<Float32Array[]> {
   const size = graph.inputs[0]!.shape[1]!;
   const prepare = viewPreparer(size, cropNormalizer(size, DEFAULT_MASK));
@@ -29,6 +33,7 @@ export async function embedCrops(
     output.dispose();
     const width = values.length / part.length;
     part.forEach((_, i) => answers.push(values.slice(i * width, (i + 1) * width)));
+    onEmbedded?.(answers.length, crops.length);
   }
   tf.dispose([...tensors.values()]);
   return answers;

@@ -11,6 +11,7 @@ import type { GroupSet } from './dataset/groups.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { unpackFrame } from './geometry-frame.js';
 import { createLearner, toNetwork } from './learner.js';
+import type { OnEmbedded } from './embed.js';
 import { embedGroups } from './validate.js';
 import { statisticsOf } from './statistics.js';
 
@@ -34,6 +35,8 @@ export interface ExportOptions {
   readonly provenance: Readonly<Record<string, unknown>>;
   /** The command that measures the table again. */
   readonly tableCommand: string;
+  /** Of those who calibrate, then of those who measure. */
+  readonly onEmbedded?: OnEmbedded;
 }
 
 /** A run's averaged weights. */
@@ -58,7 +61,8 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
   const own = networkOf(checkpoint);
   const blended = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
   const network = withGeometryShare(blended, options.geometryShare);
-  const embed = (indices: readonly number[]) => embedGroups(set, indices, Infinity, network);
+  const embed = (indices: readonly number[]) =>
+    embedGroups(set, indices, Infinity, network, options.onEmbedded);
   const held = await embed(options.validation);
   const statistics = statisticsOf(
     held.flatMap(({ views }) => views.map(({ embedding }) => embedding)),

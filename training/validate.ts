@@ -4,7 +4,7 @@ import type { Network } from '../encoder/index.js';
 import { joinView } from '../encoder/view.js';
 import { Random } from '../encoder/random.js';
 import type { GroupSet, LabelledGroup } from './dataset/groups.js';
-import { embedCrops } from './embed.js';
+import { embedCrops, type OnEmbedded } from './embed.js';
 import { neighbourAccuracy } from './neighbours.js';
 import { argmax, logLoss, metricsOf, type Scored } from './metrics.js';
 
@@ -20,6 +20,7 @@ export async function embedGroups(
   indices: readonly number[],
   most: number,
   { graph, geometry }: Network,
+  onEmbedded?: OnEmbedded,
 ): Promise<EmbeddedGroup[]> {
   // All of them stay in their order: an evaluation of the same groups draws the same subsets of views.
   const chosen =
@@ -28,6 +29,7 @@ export async function embedGroups(
   const pixels = await embedCrops(
     graph,
     groups.flatMap(({ views }) => views.map(({ crop }) => crop)),
+    onEmbedded,
   );
   let at = 0;
   return groups.map((group) => ({

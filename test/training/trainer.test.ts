@@ -76,10 +76,15 @@ describe('training', () => {
     await writeCurves(directory);
     expect(await readFile(join(directory, 'curves.svg'), 'utf8')).toContain('validation fused');
 
+    const viewsOf = (indices: readonly number[]) =>
+      indices.flatMap((i) => set.read(i).views).length;
+    const embedded: [views: number, of: number][] = [];
     const table = await exportModel({
       checkpoint, set, validation: people(4), test: people(5), name: 'toy', directory: join(folder, 'model'),
-      provenance: { data: 'toy' }, tableCommand: 'none',
+      provenance: { data: 'toy' }, tableCommand: 'none', onEmbedded: (...now) => embedded.push(now),
     }); // prettier-ignore
+    const finished = embedded.filter(([views, of]) => views === of).map(([views]) => views);
+    expect(finished).toEqual([viewsOf(people(4)), viewsOf(people(5))]);
     expect(table.balancedAccuracy).toBeGreaterThan(0.6);
     const model = await loadModel(join(folder, 'model'));
     expect(model.manifest).toMatchObject({
