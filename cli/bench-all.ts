@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { environment, SAMPLE_CONFIG } from './bench-environment.js';
 import { requireReportPlace, writeReport } from './bench-html.js';
-import { integer, printResult, progress } from './output.js';
+import { integer, notice, printResult, progress } from './output.js';
 
 interface Options {
   readonly config: string;
@@ -83,7 +83,7 @@ async function run({ config, seconds, task, report: page, json }: Options): Prom
       results[name] = { measuredAt, ...(await child([name, ...options, '--json'])) };
     } catch (error) {
       failures[name] = error instanceof Error ? error.message : String(error);
-      progress(failures[name]);
+      notice(failures[name]);
     }
   }
   const report = { kind: 'all', ...environment(), ...results, failures };

@@ -11,7 +11,7 @@ import { environment, rounded, SAMPLE_CONFIG } from './bench-environment.js';
 import { Peak, speedOf } from './bench-speed.js';
 import { torchOf } from './bench-torch.js';
 import { compareEmbeddings, embedViews } from './embed-views.js';
-import { integer, printResult, progress } from './output.js';
+import { integer, notice, printResult, progress } from './output.js';
 import { batchesOf, GraphRunner, inputsOf } from './quantise-model.js';
 
 interface Options {
@@ -116,7 +116,7 @@ async function againstTflite(
     const { embeddingCosine, topLabelAgreement } = compareEmbeddings(model, views, onnx, lite);
     return { tfliteCosine: embeddingCosine, tfliteTopLabelAgreement: topLabelAgreement };
   } catch (error) {
-    progress(`TFLite left out: ${error instanceof Error ? error.message : String(error)}`);
+    notice(`TFLite left out: ${error instanceof Error ? error.message : String(error)}`);
     return { tfliteCosine: null, tfliteTopLabelAgreement: null };
   }
 }

@@ -11,7 +11,7 @@ import { decodePicture, type Picture } from '../runtime/image.js';
 import { readRecording } from '../runtime/recording/index.js';
 import { SAMPLE_RECORDING } from './bench-environment.js';
 import { BenchPeer } from './bench-peer.js';
-import { printResult, progress } from './output.js';
+import { notice, printResult, progress } from './output.js';
 
 interface Options {
   readonly json: boolean;
@@ -91,7 +91,7 @@ function lowerQuartile(values: readonly number[]): number {
 async function peerOrNothing(options: Options, script: string): Promise<BenchPeer | undefined> {
   const path = resolve(options.peers, script);
   if (existsSync(resolve(options.peers, 'node_modules'))) return BenchPeer.start(path);
-  progress(`no ${script} peer in ${options.peers}: npm ci --prefix ${options.peers} brings it`);
+  notice(`no ${script} peer in ${options.peers}: npm ci --prefix ${options.peers} brings it`);
   return undefined;
 }
 

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import type { Graph } from '../encoder/graph.js';
 import { rounded } from './bench-environment.js';
-import { progress } from './output.js';
+import { notice } from './output.js';
 
 /** Debian's own Python finds Debian's python3-torch, others may not. */
 const PYTHONS = ['/usr/bin/python3', 'python3'];
@@ -68,7 +68,7 @@ export async function torchOf(
       continue; // The next Python may have it.
     }
   }
-  progress('PyTorch left out: python3-torch is not installed');
+  notice('PyTorch left out: python3-torch is not installed');
   return null;
 }
 

@@ -14,7 +14,7 @@ import { startDifferentiator } from '../training/parallel/differentiator.js';
 import { parseRecipe, type Recipe } from '../training/recipe.js';
 import { stepRandom } from '../training/sampler.js';
 import { environment } from './bench-environment.js';
-import { integer, printResult, progress } from './output.js';
+import { integer, notice, printResult } from './output.js';
 
 interface Options {
   readonly network: string;
@@ -145,7 +145,7 @@ async function torchRate(
   child.stdin.on('error', () => undefined).end(JSON.stringify(task));
   const [code] = (await once(child, 'close').catch(() => [127])) as [number];
   if (code !== 0) {
-    progress(`PyTorch was not measured: ${stderr.trim().split('\n').at(-1) ?? 'python3 does not run'}`);
+    notice(`PyTorch was not measured: ${stderr.trim().split('\n').at(-1) ?? 'python3 does not run'}`);
     return undefined;
   }
   const { torch, secondsPerStep } = JSON.parse(stdout) as { torch: string; secondsPerStep: number };

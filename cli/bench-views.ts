@@ -11,7 +11,7 @@ import { lineThrough } from './bench-line.js';
 import { BenchPeer } from './bench-peer.js';
 import { environment, rounded, SAMPLE_CONFIG, spreadOf } from './bench-environment.js';
 import { requireReportPlace, writeReport } from './bench-html.js';
-import { integer, printResult, progress } from './output.js';
+import { integer, notice, printResult, progress } from './output.js';
 
 interface Options {
   readonly config: string;
@@ -189,7 +189,7 @@ async function peerOver(
   try {
     peer = await BenchPeer.start(resolve(folder, script), args);
   } catch {
-    progress(`${script} left out: npm install --prefix ${folder} brings it`);
+    notice(`${script} left out: npm install --prefix ${folder} brings it`);
     return null;
   }
   progress(`${script} …`);

@@ -3,7 +3,7 @@ import { InvalidArgumentError, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
 import { exportModel, networkOf, selectBackend, type Turn } from '../training/index.js';
 import type { Network } from '../encoder/index.js';
-import { printResult, progress } from './output.js';
+import { notice, printResult, progress } from './output.js';
 import { turns } from './synth-options.js';
 import { openHeldOut } from './train-data.js';
 import { openRun, openWeights } from './weights.js';
@@ -105,7 +105,7 @@ async function run(options: Options): Promise<void> {
   // Weights that are new make older int8 forms wrong: the package has none until it is quantised.
   const faces = rendered ? `--data ${options.data}` : '--config RIG';
   const next = `clmex quantise --model ${options.out} ${faces}`;
-  progress(`without int8 forms; ${next} adds them`);
+  notice(`without int8 forms; ${next} adds them`);
   printResult(options.json, { out: options.out, table, int8: { forms: [], next } }, () => {
     const fused = Object.entries(table.byViews).map(
       ([n, row]) => `${n}: ${row.balancedAccuracy.toFixed(3)}`,

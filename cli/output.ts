@@ -5,7 +5,13 @@ const WRONG_USE = new Set<string>(['invalid-argument', 'invalid-config']);
 
 /** Prints one JSON document to stdout, or the text for people where `--json` was not asked for. */
 export function printResult(json: boolean, result: unknown, text: () => string): void {
-  process.stdout.write(`${json ? readableJson(result) : text()}\n`);
+  printLine(json ? readableJson(result) : text());
+}
+
+/** To stdout. */
+export function printLine(line: string): void {
+  endProgress();
+  process.stdout.write(`${line}\n`);
 }
 
 /** Indented, lists of numbers on one line: a text within JSON holds no line break, so none is touched. */
@@ -18,8 +24,22 @@ function readableJson(value: unknown): string {
 
 /** A line for people on stderr; rewritten in place on a terminal, so that progress does not scroll. */
 export function progress(line: string): void {
-  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[2K${line}`);
-  else process.stderr.write(`${line}\n`);
+  standing = process.stderr.isTTY;
+  process.stderr.write(standing ? `\r\x1b[2K${line}` : `${line}\n`);
+}
+
+/** A line for people on stderr that stays where progress would be rewritten. */
+export function notice(line: string): void {
+  endProgress();
+  process.stderr.write(`${line}\n`);
+}
+
+/** Whether a terminal shows a line of progress that has no end yet. */
+let standing = false;
+
+function endProgress(): void {
+  if (standing) process.stderr.write('\n');
+  standing = false;
 }
 
 /** A commander parser for whole numbers. @throws ClmexError `invalid-argument` outside min…max. */
@@ -39,11 +59,9 @@ export function integer(field: string, min: number, max: number): (text: string)
 
 export function reportFailure(error: unknown): number {
   if (error instanceof ClmexError) {
-    process.stderr.write(`clmex: ${error.message}\n`);
+    notice(`clmex: ${error.message}`);
     return WRONG_USE.has(error.code) ? 2 : 1;
   }
-  process.stderr.write(
-    `clmex: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
-  );
+  notice(`clmex: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   return 1;
 }

@@ -10,7 +10,7 @@ import {
   type ExpressionMove, type LabelledGroup, type LabelledView, type LiftedFace, type MeshShapes, type NeutralFace, type Turn,
 } from '../training/index.js'; // prettier-ignore
 import { PictureFaceFinder } from './face-cache.js';
-import { progress } from './output.js';
+import { notice, progress } from './output.js';
 import { readGroups, type PictureSource, type ReadGroup, type Skipped } from './read-groups.js';
 
 const LIFTED_PROGRESS_EVERY = 10;
@@ -45,9 +45,9 @@ export async function pictureGroups(options: PictureGroupsOptions): Promise<Pict
   const read = await withFaceFinder((finder) =>
     readGroups(source, { labels, finder, cache, turns }),
   );
-  for (const line of linesOf(read.skipped)) progress(line);
+  for (const line of linesOf(read.skipped)) notice(line);
   const groups = read.groups.flatMap((group) => labelled(group, weight));
-  progress(summaryOf(read.groups, groups));
+  notice(summaryOf(read.groups, groups));
   if (groups.length > 0) return { groups, neutral: neutralPictures(read.groups, labels) };
   throw new ClmexError('invalid-argument', 'no picture shows a face under a label that is learned', {
     field: source.data === undefined ? '--pictures' : '--data',

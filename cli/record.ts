@@ -9,7 +9,7 @@ import { rigOf } from '../runtime/rig.js';
 import { FrameTimer, type SyncConfig } from '../runtime/sync/index.js';
 import { readConfig } from '../runtime/index.js';
 import { cameraLines } from './camera-lines.js';
-import { integer, printResult, progress } from './output.js';
+import { integer, notice, printResult, progress } from './output.js';
 
 interface Options {
   readonly config: string;
@@ -165,7 +165,7 @@ function report({ out, json, cameras, writer, written, failures, ranMs }: Outcom
   if (frames > 0 || json)
     printResult(json, result, () => `${out}: ${frames} frames, ${(bytes / 1e6).toFixed(1)} MB`);
   for (const [id, { failure }] of states) {
-    if (failure !== undefined) process.stderr.write(`clmex: camera '${id}': ${failure}\n`);
+    if (failure !== undefined) notice(`clmex: camera '${id}': ${failure}`);
   }
   if (frames > 0) return;
   throw new ClmexError('source-failed', 'no camera delivered a frame');

@@ -4,7 +4,7 @@ import {
   parseConfig, readConfig, readTruth, rigOf, score, summarizeFrames,
   type Config, type PipelineResult, type ScoreSummary,
 } from '../runtime/index.js'; // prettier-ignore
-import { printResult, progress } from './output.js';
+import { notice, printLine, printResult, progress } from './output.js';
 import { LineFile } from './line-file.js';
 import { TruthReport, type TruthResult } from './score-truth.js';
 import { ViewsReport, type ViewsResult } from './score-views.js';
@@ -59,7 +59,7 @@ async function run(recording: string | undefined, options: Options): Promise<voi
         for (const line of linesOf(result, options.timings)) {
           if (file !== undefined) await file.write(JSON.stringify(line));
           else if (options.json) lines.push(line);
-          else process.stdout.write(`${JSON.stringify(line)}\n`);
+          else printLine(JSON.stringify(line));
         }
         if (++sets % 20 === 0) progress(`${sets} frame sets`);
       },
@@ -83,10 +83,9 @@ function report(
   const document = { ...summary, ...(timings === 'on' && { stagesMs }) };
   if (json)
     printResult(true, { ...document, ...(out === undefined && { scores: lines }) }, () => '');
-  else process.stderr.write(`${JSON.stringify(document, null, 2)}\n`);
+  else notice(JSON.stringify(document, null, 2));
   const failed = Object.entries(summary.cameras).filter(([, { failure }]) => failure !== undefined);
-  for (const [id, { failure }] of failed)
-    process.stderr.write(`clmex: camera '${id}': ${failure!}\n`);
+  for (const [id, { failure }] of failed) notice(`clmex: camera '${id}': ${failure!}`);
   if (failed.length > 0) process.exitCode = 1;
 }
 
