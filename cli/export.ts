@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises';
 import { InvalidArgumentError, type Command } from 'commander';
 import { ClmexError } from '../core/errors.js';
-import { exportModel, networkOf, selectBackend, type Turn } from '../training/index.js';
+import {
+  exportModel,
+  networkOf,
+  selectBackend,
+  type Column,
+  type Turn,
+} from '../training/index.js';
 import type { Network } from '../encoder/index.js';
 import { notice, printResult, progress } from './output.js';
 import { turns } from './synth-options.js';
@@ -10,6 +16,12 @@ import { openRun, openWeights } from './weights.js';
 
 /** Views: some seconds each on a core. A multiple of what is embedded at once. */
 const PROGRESS_EVERY = 2048;
+
+/** A further network of the package. */
+interface Beside {
+  readonly directory: string;
+  readonly weight: number;
+}
 
 interface Options {
   readonly run: string;
@@ -23,6 +35,7 @@ interface Options {
   readonly blend?: string;
   readonly share: number;
   readonly geometryShare?: number;
+  readonly beside?: Beside[];
   readonly json: boolean;
 }
 
@@ -52,6 +65,11 @@ export function register(program: Command): void {
       'of landmarks in an embedding, where it is not to be the recipe’s',
       share,
     )
+    .option(
+      '--beside <dir[:weight]>',
+      'a run or model package whose network joins the package as a column of its own, with this weight in the score beside --run’s, which is 1; can be given several times',
+      beside,
+    )
     .option('--json', 'print one JSON document', false)
     .action(run);
 }
@@ -63,14 +81,25 @@ function share(text: string): number {
   return value;
 }
 
-async function otherOf(directory: string): Promise<Network> {
-  const weights = await openWeights('--blend', directory);
+function beside(text: string, others: Beside[] = []): Beside[] {
+  const [, directory = text, given] = /^(.*):([^:\\/]*)$/.exec(text) ?? [];
+  const weight = given === undefined ? 1 : Number(given);
+  if (!(weight > 0 && weight < Infinity))
+    throw new InvalidArgumentError('A positive weight is needed behind the colon.');
+  return [...others, { directory, weight }];
+}
+
+async function networkIn(option: string, directory: string): Promise<Network> {
+  const weights = await openWeights(option, directory);
   return 'graph' in weights ? weights : networkOf(weights);
 }
 
 async function run(options: Options): Promise<void> {
   const checkpoint = await openRun(options.run);
-  const other = options.blend === undefined ? undefined : await otherOf(options.blend);
+  const other = options.blend === undefined ? undefined : await networkIn('--blend', options.blend);
+  const columns: Column[] = [];
+  for (const { directory, weight } of options.beside ?? [])
+    columns.push({ network: await networkIn('--beside', directory), weight });
   if (checkpoint.recipe.stage !== 'finetune') {
     throw new ClmexError('invalid-argument', 'the run has learned no labels yet', {
       field: '--run',
@@ -89,9 +118,11 @@ async function run(options: Options): Promise<void> {
     directory: options.out,
     blend: other && { other, share: options.share },
     geometryShare: options.geometryShare,
+    beside: columns,
     provenance: {
       ...checkpoint.learned,
       ...(options.blend === undefined ? {} : { shareOfLastRun: options.share }),
+      ...(columns.length > 0 && { columnWeights: [1, ...columns.map(({ weight }) => weight)] }),
       ...(await readProvenance(options.provenance)),
     },
     tableCommand: rendered

@@ -48,6 +48,7 @@ const archiveSchema = z.object({
   head: z.object({
     prototypes: reference,
     prototypesPerLabel: z.number().int().positive(),
+    columns: z.array(z.number().gt(0).lt(1)).min(2).optional(),
     scale: z.number().positive(),
     query: reference,
     viewBias: reference,

@@ -10,9 +10,15 @@ export interface FusionView extends HeadPose {
 
 /** Trained numbers behind the embedding: attention over views, then cosine prototypes. */
 export interface Head {
-  /** [labels × prototypes, embedding], unit rows; a label's prototypes lie together. */
+  /** [labels × columns × prototypes, embedding], unit rows; a label's prototypes lie together, column by column. */
   readonly prototypes: Weights;
+  /** Of one column. */
   readonly prototypesPerLabel: number;
+  /**
+   * How much of a label's logit each of several networks has that share the embedding, a column each; they sum
+   * to 1. A column's part of an embedding is √weight long, and its prototypes are 0 outside. Absent: one network.
+   */
+  readonly columns?: readonly number[] | undefined;
   /** Multiplies cosines before the softmax. */
   readonly scale: number;
   /** [embedding]: what in a view makes it worth attention. */
@@ -38,7 +44,7 @@ export function viewFeatures({ yawDeg, pitchDeg, rollDeg, quality }: FusionView)
 /**
  * Attention fusion: weights = softmax(query · e + bias · features); the group's embedding is the weighted
  * mean of the views', scaled to length one; a label's logit is the log-mean-exp of its prototypes' scaled
- * cosines. With equal weights this is the mean embedding.
+ * cosines, and the weighted mean of these where there are columns. With equal weights this is the mean embedding.
  */
 export function fuseViews(
   head: Head,
@@ -73,17 +79,21 @@ function weightedMean(
   return length === 0 ? mean : mean.map((value) => value / length);
 }
 
-function labelLogits({ prototypes, prototypesPerLabel, scale }: Head, e: Float32Array): number[] {
-  const scaled = Array.from(
-    { length: prototypes.data.length / e.length },
-    (_, k) => scale * dot(prototypes.data.subarray(k * e.length, (k + 1) * e.length), e),
-  );
-  return Array.from(
-    { length: scaled.length / prototypesPerLabel },
-    (_, label) =>
-      logSumExp(scaled.slice(label * prototypesPerLabel, (label + 1) * prototypesPerLabel)) -
-      Math.log(prototypesPerLabel),
-  );
+function labelLogits(head: Head, e: Float32Array): number[] {
+  const { prototypes, prototypesPerLabel: each, scale, columns = [1] } = head;
+  const cosine = (row: number): number =>
+    dot(prototypes.data.subarray(row * e.length, (row + 1) * e.length), e);
+  const logitOf = (label: number): number =>
+    columns.reduce((sum, weight, column) => {
+      const first = (label * columns.length + column) * each;
+      const scaled = Array.from(
+        { length: each },
+        (_, k) => (scale / Math.sqrt(weight)) * cosine(first + k),
+      );
+      return sum + weight * (logSumExp(scaled) - Math.log(each));
+    }, 0);
+  const labels = prototypes.data.length / (e.length * columns.length * each);
+  return Array.from({ length: labels }, (_, label) => logitOf(label));
 }
 
 /** softmax(logits / temperature + log(prior / assumed)). */

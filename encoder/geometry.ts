@@ -193,12 +193,21 @@ export function embedGeometry(
 }
 
 function embedFeatures(geometry: Geometry, features: Float32Array): Float32Array {
-  const { mean, deviation, hidden, project, share } = geometry;
-  const standard = features.map((value, i) => (value - mean.data[i]!) / deviation.data[i]!);
-  const middle = dense(standard, hidden).map((value) => Math.max(0, value));
-  const vector = dense(middle, project);
-  const length = Math.max(Math.hypot(...vector), 1e-12) / Math.sqrt(share);
+  const vector = projectFeatures(geometry, features);
+  const length = Math.max(Math.hypot(...vector), 1e-12) / Math.sqrt(geometry.share);
   return vector.map((value) => value / length);
+}
+
+/** Dense, ReLU, dense: the geometry's part of an embedding before it is given its length. */
+export function projectFeatures(
+  { mean, deviation, hidden, project }: Geometry,
+  features: Float32Array,
+): Float32Array {
+  const standard = features.map((value, i) => (value - mean.data[i]!) / deviation.data[i]!);
+  return dense(
+    dense(standard, hidden).map((value) => Math.max(0, value)),
+    project,
+  );
 }
 
 function dense(input: Float32Array, { kernel, bias }: GeometryLayer): Float32Array {

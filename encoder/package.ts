@@ -152,7 +152,7 @@ function requireFit({ labels, crop, network }: Manifest, { graph, head, geometry
   if (input !== expected)
     throw invalid('graph.inputs', `must be ${expected} as the crop says`, input);
   const width = network.embedding;
-  const rows = labels.length * head.prototypesPerLabel;
+  const rows = labels.length * (head.columns?.length ?? 1) * head.prototypesPerLabel;
   const sizes: [string, number, number][] = [
     ['head.prototypes', head.prototypes.data.length, rows * width],
     ['head.query', head.query.data.length, width],

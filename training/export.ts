@@ -5,9 +5,10 @@ import type { Network } from '../encoder/index.js';
 import { DEFAULT_MASK } from '../encoder/normalize.js';
 import { saveModel, type ModelDescription } from '../encoder/package.js';
 import { blend } from './blend.js';
+import { sideBySide, type Column } from './columns.js';
 import { fitTemperatures } from './calibrate.js';
 import type { Checkpoint } from './checkpoint.js';
-import type { GroupSet } from './dataset/groups.js';
+import type { GroupSet, LabelledView } from './dataset/groups.js';
 import { evaluate, type Evaluation } from './evaluate.js';
 import { unpackFrame } from './geometry-frame.js';
 import { createLearner, toNetwork } from './learner.js';
@@ -17,6 +18,8 @@ import { statisticsOf } from './statistics.js';
 
 /** Rigs have up to eight cameras. */
 const MOST_VIEWS = 8;
+/** They tell how long the answers of columns are. */
+const MEASURED_VIEWS = 512;
 
 export interface ExportOptions {
   readonly checkpoint: Checkpoint;
@@ -31,6 +34,8 @@ export interface ExportOptions {
   readonly blend?: { readonly other: Network; readonly share: number } | undefined;
   /** Of landmarks in an embedding; without one the recipe's. */
   readonly geometryShare?: number | undefined;
+  /** Further networks of the package; the run's, averaged where it is to be, has a weight of 1 beside theirs. */
+  readonly beside?: readonly Column[];
   /** What the manifest says of the data beside the recipe: source, seeds, counts, licences. */
   readonly provenance: Readonly<Record<string, unknown>>;
   /** The command that measures the table again. */
@@ -60,7 +65,10 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
   const { recipe, labels } = checkpoint;
   const own = networkOf(checkpoint);
   const blended = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
-  const network = withGeometryShare(blended, options.geometryShare);
+  const alone = withGeometryShare(blended, options.geometryShare);
+  const columns = [{ network: alone, weight: 1 }, ...(options.beside ?? [])];
+  const network =
+    columns.length === 1 ? alone : await sideBySide(columns, someViews(set, options.validation));
   const embed = (indices: readonly number[]) =>
     embedGroups(set, indices, Infinity, network, options.onEmbedded);
   const held = await embed(options.validation);
@@ -92,6 +100,15 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
     network,
   );
   return table;
+}
+
+function someViews(set: GroupSet, indices: readonly number[]): LabelledView[] {
+  const views: LabelledView[] = [];
+  for (const index of indices) {
+    if (views.length >= MEASURED_VIEWS) break;
+    views.push(...set.read(index).views);
+  }
+  return views;
 }
 
 function withGeometryShare(network: Network, share: number | undefined): Network {

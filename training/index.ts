@@ -40,4 +40,5 @@ export { parseRecipe, recipeJsonSchema, type Recipe } from './recipe.js';
 export { shareOfLabels } from './sampler.js';
 export { statisticsOf, trainingStatistics, withStatistics } from './statistics.js';
 export { turnFace, type Turn } from './turn.js';
+export { sideBySide, type Column } from './columns.js';
 export { train, type LogEntry, type TrainingData } from './trainer.js';
