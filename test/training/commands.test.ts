@@ -150,6 +150,23 @@ describe('training from the command line', () => {
         ),
       ) as Evaluation;
       expect(probed).toMatchObject({ n: 112, found: 112 });
+      const beside = [
+        'export',
+        '--run',
+        at('fine'),
+        '--data',
+        at('set'),
+        '--out',
+        at('two'),
+        '--json',
+      ];
+      const two = await runCli(...beside, '--beside', `${at('fine')}:3`);
+      expect((json(two) as { table: Evaluation }).table.accuracy).toBeCloseTo(table.accuracy, 1);
+      const { manifest, head } = await loadModel(at('two'));
+      expect(manifest.training).toMatchObject({ columnWeights: [1, 3] });
+      expect(head.columns).toEqual([0.25, 0.75]);
+      const heavy = await runCli(...beside, '--beside', `${at('fine')}:-1`);
+      expect(heavy.stderr).toContain('positive weight');
       const resumed = json(
         await train('finetune', 'fine', '--steps', '4', '--from', at('pre'), '--resume'),
       );
