@@ -32,10 +32,10 @@ export async function sideBySide(
   views: readonly LabelledView[],
 ): Promise<Network> {
   requireAlike(columns);
-  const total = columns.reduce((sum, { weight }) => sum + weight, 0);
+  const whole = total(columns.map(({ weight }) => weight));
   const parts: Part[] = [];
   for (const { network, weight } of columns) {
-    const [own, share] = [weight / total, network.geometry?.share ?? 0];
+    const [own, share] = [weight / whole, network.geometry?.share ?? 0];
     parts.push({
       network,
       weight: own,
@@ -80,7 +80,7 @@ function landmarkLength(geometry: Geometry | undefined, views: readonly Labelled
 }
 
 const meanLength = (vectors: readonly Float32Array[]): number =>
-  vectors.reduce((sum, vector) => sum + Math.hypot(...vector), 0) / vectors.length;
+  total(vectors.map((vector) => Math.hypot(...vector))) / vectors.length;
 
 /** The dense layer in front of the unit vector that every encoder ends in. */
 function projection({ layers }: Graph): Dense {
@@ -91,31 +91,31 @@ function projection({ layers }: Graph): Dense {
 }
 
 function joinGraphs(parts: readonly Part[]): Graph {
-  const [first] = parts as readonly [Part];
-  const { inputs, outputs, layers } = first.network.graph;
+  const [{ network: first }] = parts as readonly [Part];
+  const { name, inputs, outputs, layers } = first.graph;
   const [input, unit] = [inputs[0]!.name, layers.at(-1)!];
-  const sizes = parts.map(({ network }) => projection(network.graph).kernel.shape[1]!);
-  const named = (column: number, name: string) => name === input ? name : `column${column}/${name}`; // prettier-ignore
+  const lasts = parts.map(({ network }) => projection(network.graph));
+  const sizes = lasts.map(({ kernel }) => kernel.shape[1]!);
+  const nameOf = (column: number, tensor: string): string =>
+    tensor === input ? tensor : `column${column}/${tensor}`;
   const all = parts.flatMap(({ network, pixels }, column): Layer[] =>
     network.graph.layers.slice(0, -1).map((layer) => ({
-      ...layer,
-      ...(layer.kind === 'dense' && layer.name === projection(network.graph).name && block(layer, sizes, column, pixels)), // prettier-ignore
-      name: named(column, layer.name),
-      inputs: layer.inputs.map((name) => named(column, name)),
+      ...(layer === lasts[column] ? { ...layer, ...block(layer, sizes, column, pixels) } : layer),
+      name: nameOf(column, layer.name),
+      inputs: layer.inputs.map((tensor) => nameOf(column, tensor)),
     })),
   );
-  let sum = named(0, projection(first.network.graph).name);
-  for (let column = 1; column < parts.length; column++) {
-    const term = named(column, projection(parts[column]!.network.graph).name);
-    const name = `columns0-${column}`;
-    all.push({ kind: 'add', name, inputs: [sum, term], activation: 'none' });
-    sum = name;
-  }
-  const embedding = sizes.reduce((total, size) => total + size, 0);
+  const sum = lasts
+    .map((last, column) => nameOf(column, last.name))
+    .reduce((before, term, column) => {
+      const added = `columns0-${column}`;
+      all.push({ kind: 'add', name: added, inputs: [before, term], activation: 'none' });
+      return added;
+    });
   return {
-    name: `${first.network.graph.name}-x${parts.length}`,
+    name: `${name}-x${parts.length}`,
     inputs,
-    outputs: [{ ...outputs[0]!, shape: [1, embedding] }],
+    outputs: [{ ...outputs[0]!, shape: [1, total(sizes)] }],
     layers: [...all, { ...unit, inputs: [sum] }],
   };
 }
@@ -128,8 +128,7 @@ function block(
   factor: number,
 ): { kernel: Weights; bias: Weights } {
   const [rows, own] = kernel.shape as [number, number];
-  const all = sizes.reduce((total, size) => total + size, 0);
-  const from = sizes.slice(0, part).reduce((total, size) => total + size, 0);
+  const [all, from] = [total(sizes), total(sizes.slice(0, part))];
   const wide = { kernel: zeros([rows, all]), bias: zeros([all]) };
   for (let i = 0; i < kernel.data.length; i++)
     wide.kernel.data[Math.floor(i / own) * all + from + (i % own)] = factor * kernel.data[i]!;
@@ -148,7 +147,7 @@ function joinGeometries(parts: readonly Part[]): Geometry | undefined {
   const blocks = geometries.map(({ project }, i) => block(project, sizes, i, parts[i]!.landmarks));
   return {
     ...first,
-    share: parts.reduce((sum, { weight, network }) => sum + weight * network.geometry!.share, 0),
+    share: total(parts.map(({ weight, network }) => weight * network.geometry!.share)),
     hidden: {
       kernel: added(wide.map(({ kernel }) => kernel)),
       bias: added(wide.map(({ bias }) => bias)),
@@ -160,13 +159,16 @@ function joinGeometries(parts: readonly Part[]): Geometry | undefined {
   };
 }
 
+const total = (numbers: readonly number[]): number =>
+  numbers.reduce((sum, number) => sum + number, 0);
+
 const added = (all: readonly Weights[]): Weights => ({
   shape: all[0]!.shape,
   data: all[0]!.data.map((_, i) => all.reduce((sum, { data }) => sum + data[i]!, 0)),
 });
 
 const stacked = (all: readonly Weights[]): Weights => ({
-  shape: [all.reduce((rows, { shape }) => rows + shape[0]!, 0), all[0]!.shape[1]!],
+  shape: [total(all.map(({ shape }) => shape[0]!)), all[0]!.shape[1]!],
   data: Float32Array.from(all.flatMap(({ data }) => [...data])),
 });
 
@@ -175,7 +177,7 @@ function joinHeads(parts: readonly Part[]): Head {
   const [{ prototypesPerLabel: each, scale, prototypes }] = heads as [Head];
   const labels = prototypes.shape[0]! / each;
   const places = placesOf(parts);
-  const width = places.reduce((sum, column) => sum + column.length, 0);
+  const width = total(places.map((column) => column.length));
   const rows = Array.from({ length: labels }, (_, label) =>
     heads.flatMap(({ prototypes: { data } }, column) =>
       Array.from({ length: each }, (_, k) => {

@@ -65,10 +65,10 @@ export async function exportModel(options: ExportOptions): Promise<Evaluation> {
   const { recipe, labels } = checkpoint;
   const own = networkOf(checkpoint);
   const blended = options.blend ? blend(own, options.blend.other, options.blend.share) : own;
-  const alone = withGeometryShare(blended, options.geometryShare);
-  const columns = [{ network: alone, weight: 1 }, ...(options.beside ?? [])];
-  const network =
-    columns.length === 1 ? alone : await sideBySide(columns, someViews(set, options.validation));
+  const columns = [{ network: blended, weight: 1 }, ...(options.beside ?? [])];
+  const joined =
+    columns.length === 1 ? blended : await sideBySide(columns, someViews(set, options.validation));
+  const network = withGeometryShare(joined, options.geometryShare);
   const embed = (indices: readonly number[]) =>
     embedGroups(set, indices, Infinity, network, options.onEmbedded);
   const held = await embed(options.validation);
