@@ -7,7 +7,7 @@ import { InferenceThreads } from './threads.js';
 
 // Both lie where the package is built: chunks in dist/chunks, the worker and models beside them.
 const WORKER = new URL('../inference-worker.js', import.meta.url);
-export const DEFAULT_MODEL = fileURLToPath(new URL('../../models/clmex-trio', import.meta.url));
+export const DEFAULT_MODEL = fileURLToPath(new URL('../../models/clmex-small', import.meta.url));
 
 /** More than this many threads of networks leave nothing for decoding on most machines. */
 const MOST_THREADS = 4;
