@@ -89,17 +89,27 @@ function beside(text: string, others: Beside[] = []): Beside[] {
   return [...others, { directory, weight }];
 }
 
-async function networkIn(option: string, directory: string): Promise<Network> {
+async function networkIn(
+  option: string,
+  directory: string,
+  expected: readonly string[],
+): Promise<Network> {
   const weights = await openWeights(option, directory);
-  return 'graph' in weights ? weights : networkOf(weights);
+  const [network, labels] =
+    'graph' in weights ? [weights, weights.manifest.labels] : [networkOf(weights), weights.labels];
+  // Nothing in a network says what its prototypes stand for.
+  if (labels.join() !== expected.join()) {
+    throw new ClmexError('invalid-argument', 'has learned other labels than the run', {
+      field: option,
+      value: labels.join(', '),
+      allowed: expected.join(', '),
+    });
+  }
+  return network;
 }
 
 async function run(options: Options): Promise<void> {
   const checkpoint = await openRun(options.run);
-  const other = options.blend === undefined ? undefined : await networkIn('--blend', options.blend);
-  const columns: Column[] = [];
-  for (const { directory, weight } of options.beside ?? [])
-    columns.push({ network: await networkIn('--beside', directory), weight });
   if (checkpoint.recipe.stage !== 'finetune') {
     throw new ClmexError('invalid-argument', 'the run has learned no labels yet', {
       field: '--run',
@@ -107,6 +117,13 @@ async function run(options: Options): Promise<void> {
       allowed: 'a run of clmex train finetune',
     });
   }
+  const other =
+    options.blend === undefined
+      ? undefined
+      : await networkIn('--blend', options.blend, checkpoint.labels);
+  const columns: Column[] = [];
+  for (const { directory, weight } of options.beside ?? [])
+    columns.push({ network: await networkIn('--beside', directory, checkpoint.labels), weight });
   await selectBackend('wasm');
   const { set, validation, test, rendered } = await openHeldOut(options, checkpoint.recipe);
   const table = await exportModel({

@@ -76,7 +76,7 @@ describe('networks side by side', () => {
     expect(furthest(await logitsOf(await sideBySide(columns(1e6), views)), first)).toBeLessThan(0.01 * apart); // prettier-ignore
   });
 
-  it('are one graph that ONNX Runtime computes as tfjs does, with all their parameters', async () => {
+  it('are one graph with all their parameters, whose answer is one unit vector', async () => {
     const { graph } = await sideBySide(networks.map((network) => ({ network, weight: 1 })), views); // prettier-ignore
     expect(writeOnnx(graph).byteLength).toBeGreaterThan(4 * countParameters(graph));
     const [own] = networks as [Network];
@@ -109,7 +109,7 @@ describe('networks side by side', () => {
     expect(Math.max(...difference)).toBeLessThan(1e-4);
   });
 
-  it('have to fit: labels, weights, landmarks, and no columns within columns', async () => {
+  it('have to fit: heads, weights, landmarks, and no columns within columns', async () => {
     const [own, other] = networks as [Network, Network];
     const joined = await sideBySide(networks.map((network) => ({ network, weight: 1 })), views); // prettier-ignore
     const beside = (network: Network, weight = 1) =>

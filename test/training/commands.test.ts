@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -150,6 +150,11 @@ describe('training from the command line', () => {
       expect(head.columns).toEqual([0.25, 0.75]);
       const { stderr } = await exportTo('two', '--beside', `${at('fine')}:-1`);
       expect(stderr).toContain('positive weight');
+      await cp(at('model'), at('renamed'), { recursive: true });
+      const described = await readFile(at('renamed', 'manifest.json'), 'utf8');
+      await writeFile(at('renamed', 'manifest.json'), described.replace('"neutral"', '"calm"'));
+      const renamed = await exportTo('two', '--beside', at('renamed'));
+      expect(renamed.stderr).toMatch(/--beside: has learned other labels.*given: .*calm.*neutral/);
       const resumed = json(
         await train('finetune', 'fine', '--steps', '4', '--from', at('pre'), '--resume'),
       );
